@@ -1,0 +1,48 @@
+// Cidr, CidrSet — a network, and a set of networks that answers "is this address inside?".
+// Owns: its networks.   Called by: access lists, trusted PROXY networks, conf::Reader.
+// Fails: parse() returns an Error that names the text; host bits that are set are an error with the
+// corrected network in its text, because they are a slip of the pen more often than not.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "conf/base/ip_address.hpp"
+#include "conf/base/result.hpp"
+
+namespace smtpguard {
+
+struct Cidr {
+  IpAddress network;
+  int length = 0;
+
+  // "192.0.2.0/24", "2001:db8::/32", or a bare address (/32, /128).
+  static Result<Cidr> parse(std::string_view text);
+  bool contains(const IpAddress& address) const;
+  std::string to_string() const;
+
+  auto operator<=>(const Cidr&) const = default;
+};
+
+// Look-up cost: one hash probe per distinct prefix length in the set (files of lists have few), so
+// a set of a million networks answers as fast as one of ten.
+class CidrSet {
+ public:
+  CidrSet() = default;
+  explicit CidrSet(std::vector<Cidr> networks);
+
+  // The most specific network that holds the address.
+  std::optional<Cidr> find(const IpAddress& address) const;
+  bool contains(const IpAddress& address) const { return find(address).has_value(); }
+  bool empty() const { return networks_.empty(); }
+  std::size_t size() const { return networks_.size(); }
+
+  bool operator==(const CidrSet&) const = default;
+
+ private:
+  std::vector<Cidr> networks_;  // sorted by length descending, then network; unique
+};
+
+}  // namespace smtpguard

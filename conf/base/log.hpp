@@ -1,0 +1,56 @@
+// Log — where lines about the daemon and its sessions go: stderr, syslog, a file; any number at once.
+// Owns: its sinks.   Called by: every room that has something to tell; one per process.
+// Fails: a sink that cannot be written is counted (dropped()) and never stops a session; opening a
+// file fails at start with an Error. Lines must have passed the escaper (conf/base/escape.hpp).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "conf/base/result.hpp"
+
+namespace smtpguard {
+
+enum class Severity : std::uint8_t { Debug, Info, Warning, Error };
+
+class LogSink {
+ public:
+  LogSink() = default;
+  LogSink(const LogSink&) = delete;
+  LogSink& operator=(const LogSink&) = delete;
+  virtual ~LogSink() = default;
+  // `line` has no line end. Returns false when the line was lost.
+  virtual bool write(Severity severity, std::string_view line) = 0;
+};
+
+// "2026-11-23T21:56:29.123Z smtpguard[123]: line" on standard error.
+std::unique_ptr<LogSink> make_stderr_sink();
+// Facility mail, ident "smtpguard", with pid.
+std::unique_ptr<LogSink> make_syslog_sink();
+// Appends to `path` (created 0640) in the form of the stderr sink; bare lines if `raw` (JSON files).
+Result<std::unique_ptr<LogSink>> make_file_sink(const std::string& path, bool raw);
+
+class Log {
+ public:
+  explicit Log(Severity least = Severity::Info) : least_(least) {}
+
+  void add(std::unique_ptr<LogSink> sink) { sinks_.push_back(std::move(sink)); }
+  void write(Severity severity, std::string_view line);
+  void debug(std::string_view line) { write(Severity::Debug, line); }
+  void info(std::string_view line) { write(Severity::Info, line); }
+  void warning(std::string_view line) { write(Severity::Warning, line); }
+  void error(std::string_view line) { write(Severity::Error, line); }
+  bool shows(Severity severity) const { return severity >= least_; }
+  // Lines that a sink lost since start.
+  std::uint64_t dropped() const { return dropped_; }
+
+ private:
+  Severity least_;
+  std::vector<std::unique_ptr<LogSink>> sinks_;
+  std::uint64_t dropped_ = 0;
+};
+
+}  // namespace smtpguard

@@ -1,0 +1,25 @@
+// Access — the administrator's own lists of addresses and networks: who is let through, who is not.
+// Owns: the networks.   Called by: Lobby (allow skips the greet delay), policy (deny).
+// Fails: never; a bad entry is a configuration error.
+// `allow` is only by what cannot be forged; the most specific entry wins, deny wins a tie.
+#pragma once
+
+#include "conf/base/cidr.hpp"
+
+namespace smtpguard::filters {
+
+struct AccessSettings {
+  CidrSet allow;
+  CidrSet deny;
+};
+
+enum class Access : std::uint8_t { Unlisted, Allow, Deny };
+
+struct AccessAnswer {
+  Access access = Access::Unlisted;
+  Cidr entry;  // the one that decided; for the reason in log and reply
+};
+
+AccessAnswer look_up(const AccessSettings& lists, const IpAddress& client);
+
+}  // namespace smtpguard::filters

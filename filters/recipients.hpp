@@ -1,0 +1,26 @@
+// RecipientDomains — the domains this site takes mail for; everything else would be relaying.
+// Owns: the names, lower case.   Called by: policy.   Fails: never; a bad entry is a configuration error.
+// "example.org" is that domain alone, ".example.org" all names below it. RFC 5321 4.5.1: <postmaster>
+// without a domain is always ours.
+#pragma once
+
+#include <set>
+#include <string>
+#include <string_view>
+
+namespace smtpguard::filters {
+
+class RecipientDomains {
+ public:
+  // `entry` must be a host name, perhaps with one leading dot (conf checks it).
+  void add(std::string_view entry);
+  // `domain` as the client said it, in any case; empty for <postmaster>.
+  bool contains(std::string_view domain) const;
+  bool empty() const { return domains_.empty(); }
+  std::size_t size() const { return domains_.size(); }
+
+ private:
+  std::set<std::string, std::less<>> domains_;
+};
+
+}  // namespace smtpguard::filters

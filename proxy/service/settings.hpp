@@ -1,0 +1,39 @@
+// Settings — smtpguard.toml read whole: StaticConfig (sealed at start) and RuntimeConfig (swapped by a reload).
+// Owns: values.   Called by: main (start, -n).
+// Fails: load_settings() returns every semantic error at once, each with file, line, column, what was
+// found, what is allowed and the nearest name; a TOML syntax error comes alone.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proxy/session/settings.hpp"
+
+namespace smtpguard::service {
+
+struct StaticConfig {
+  std::vector<session::ListenerSettings> listeners;
+  session::LogSettings log;
+};
+
+struct Settings {
+  StaticConfig fixed;
+  session::RuntimeConfig runtime;
+  // What works and is probably not meant: "backend.identity is none: ...".
+  std::vector<std::string> warnings;
+};
+
+struct LoadedSettings {
+  Settings settings;
+  std::vector<std::string> errors;  // one line each, ready to print; empty: settings are good
+
+  bool ok() const { return errors.empty(); }
+};
+
+// Reads and checks the file and all files that it names. Opens nothing else.
+LoadedSettings load_settings(const std::string& path);
+// The same for text; `name` stands in messages, relative list files are found beside `name`.
+LoadedSettings parse_settings(std::string_view toml, const std::string& name);
+
+}  // namespace smtpguard::service

@@ -1,0 +1,86 @@
+// Settings of the session room: where we listen, whom we hand over to, how long we wait, how much we take.
+// Owns: values only; every default is safe in production.   Called by: service (reads them), session.
+// Fails: never; checked where they are read (proxy/service/settings.cpp).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "conf/base/cidr.hpp"
+#include "conf/base/clock.hpp"
+#include "conf/base/ip_address.hpp"
+#include "conf/base/text.hpp"
+#include "filters/access.hpp"
+#include "filters/recipients.hpp"
+
+namespace smtpguard::session {
+
+using namespace std::chrono_literals;
+
+// [policy.NAME]; the issue "Judge" adds modes, scores and postures.
+struct PolicySettings {
+  std::string name = "default";
+  Milliseconds greet_delay = 4s;
+  bool teaser = true;  // send a first `220-` line at once: it tempts early talkers
+};
+
+// [[listener]]
+struct ListenerSettings {
+  Endpoint address;
+  CidrSet proxy_from;  // PROXY headers are taken, and required, from these networks only
+  PolicySettings policy;
+};
+
+enum class Identity : std::uint8_t { ProxyV2, ProxyV1, Xclient, None };
+// The word of the configuration: "proxy-v2".
+std::string_view to_string(Identity identity);
+
+// [backend]
+struct BackendSettings {
+  Endpoint address;
+  Identity identity = Identity::ProxyV2;
+  Milliseconds connect_timeout = 10s;
+  Milliseconds greeting_timeout = 60s;
+  Milliseconds reply_timeout = 300s;    // MAIL, RCPT and the rest (RFC 5321 4.5.3.2)
+  Milliseconds data_timeout = 180s;     // DATA's 354, and each block that the backend must take
+  Milliseconds end_timeout = 570s;      // the answer to end-of-data: under the client's ten minutes
+};
+
+// [limits]
+struct LimitSettings {
+  std::uint32_t connections = 1000;             // all together
+  std::uint32_t connections_per_address = 20;   // IPv4 address, IPv6 /64 counts as network
+  std::uint32_t connections_per_network = 100;  // IPv4 /24, IPv6 /64
+  ByteCount message_size{50'000'000};
+  std::uint32_t recipients = 1000;  // in one transaction (RFC 5321 4.5.3.1.8: at least 100)
+  std::uint32_t transactions = 200;  // in one session
+  std::uint32_t commands = 2000;     // in one session, above what its recipients need
+  std::uint32_t errors = 20;         // 4xx and 5xx of ours for bad commands, then 421
+  Milliseconds command_timeout = 300s;  // for one whole command (RFC 5321 4.5.3.2.7)
+  Milliseconds data_timeout = 180s;     // for each block of a message
+  Milliseconds write_timeout = 60s;     // for a client to take a reply
+  Milliseconds session_timeout = 7200s;
+  Milliseconds drain_timeout = 30s;  // for sessions to end after SIGTERM
+};
+
+// [log]
+struct LogSettings {
+  enum class Format : std::uint8_t { Text, Json };
+  bool syslog = true;   // facility mail; with -d stderr instead
+  std::string file;     // empty: none
+  Format file_format = Format::Text;
+  bool events = true;   // a line per event, beside the summary line of each session
+};
+
+// What a session needs to know, swapped as a whole by a reload.
+struct RuntimeConfig {
+  std::string hostname;
+  BackendSettings backend;
+  LimitSettings limits;
+  filters::AccessSettings access;
+  filters::RecipientDomains recipients;
+  bool log_events = true;
+};
+
+}  // namespace smtpguard::session

@@ -1,0 +1,61 @@
+// DataDecoder — the one place that decides where a message ends and what its lines are.
+// Owns: a few flags; never any text of the message.   Called by: the body relay, fuzz target.
+// Fails: a bare CR, bare LF, NUL or an over-long line is a fault; it is reported once, and then
+// only the true end of data is looked for, so that the refusal is said where the client reads it.
+// RFC 5321 4.1.1.4 and 4.5.2: only CR LF . CR LF ends the data. Everything else that looks like an
+// end (bare LF, CR CR LF, NUL, white space around the dot) is SMTP smuggling
+// (CVE-2023-51764/51765/51766 and the proxy case of August 2026) and faults.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace smtpguard::smtp {
+
+inline constexpr std::size_t kTextLineLimit = 65536;
+
+enum class BodyFault : std::uint8_t { None, BareCr, BareLf, Nul, LineTooLong };
+// "bare CR in message" and so on.
+std::string_view to_string(BodyFault fault);
+
+struct BodyPiece {
+  enum class Kind : std::uint8_t {
+    Text,       // a piece of a line, with its stuffing dot already taken away
+    End,        // CR LF . CR LF was seen; what is left of the input is the next command
+    Fault,      // the message must be refused; said once
+    NeedInput,  // all input was taken
+  };
+  Kind kind = Kind::NeedInput;
+  std::string_view text;    // Text: a view into the input, without CR LF; may be empty
+  bool ends_line = false;   // Text: CR LF followed it
+  BodyFault fault = BodyFault::None;
+
+  bool operator==(const BodyPiece&) const = default;
+};
+
+class DataDecoder {
+ public:
+  explicit DataDecoder(std::size_t line_limit = kTextLineLimit) : line_limit_(line_limit) {}
+
+  // Takes bytes from the front of `input`. After a Fault only NeedInput and End follow.
+  // A CR at the end of the input is held back until its LF is seen.
+  BodyPiece next(std::string_view& input);
+
+  // Octets of the message so far with line ends and without stuffing dots (RFC 1870 5 counts so).
+  std::uint64_t octets() const { return octets_; }
+  BodyFault fault() const { return fault_; }
+
+ private:
+  enum class State : std::uint8_t { LineStart, Dot, DotCr, InLine, Cr, Done };
+
+  BodyPiece fail(BodyFault fault);
+
+  std::size_t line_limit_;
+  std::size_t line_length_ = 0;
+  std::uint64_t octets_ = 0;
+  State state_ = State::LineStart;
+  BodyFault fault_ = BodyFault::None;
+};
+
+}  // namespace smtpguard::smtp
