@@ -196,11 +196,11 @@ void Session::tell(const smtp::Note& note) {
 }
 
 void Session::log_reply(const smtp::Reply& reply, const std::string& said) {
-  record_.refused += reply.is_permanent_failure() ? 1 : 0;
-  record_.deferred += reply.is_temporary_failure() ? 1 : 0;
+  record_.refused += reply.is_permanent_failure() ? 1U : 0U;
+  record_.deferred += reply.is_temporary_failure() ? 1U : 0U;
   const smtp::Command& command = dialog_.command();
   if (std::exchange(body_reply_is_due_, false)) {
-    record_.delivered += reply.is_positive() ? 1 : 0;
+    record_.delivered += reply.is_positive() ? 1U : 0U;
     const std::chrono::duration<double> took = SteadyClock::now() - body_began_;
     context_.log.data(facts_, body_octets_, took.count(), reply);
     return;
