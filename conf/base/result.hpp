@@ -1,7 +1,8 @@
 // Result — a value or an Error that says what went wrong and where.
 // Owns: the error text.   Called by: every room, for what may fail in normal life (STYLE: errors).
-// Fails: value() on an error is a bug of the caller and throws BadResultAccess; ask has_value() first.
-// libstdc++ 12 in C++20 has no <expected>; boost::system::result is the same thing, header-only.
+// Fails: value() on an error is a bug of the caller and throws BadResultAccess; ask has_value()
+// first. libstdc++ 12 in C++20 has no <expected>; boost::system::result is the same thing,
+// header-only.
 #pragma once
 
 #include <boost/assert/source_location.hpp>
