@@ -1,13 +1,16 @@
-// Log — where lines about the daemon and its sessions go: stderr, syslog, a file; any number at once.
-// Owns: its sinks.   Called by: every room that has something to tell; one per process.
-// Fails: a sink that cannot be written is counted (dropped()) and never stops a session; opening a
-// file fails at start with an Error. Lines must have passed the escaper (conf/base/escape.hpp).
+// Log — where lines about the daemon and its sessions go: stderr, syslog, a file; any number at
+// once. Owns: its sinks.   Called by: every room that has something to tell, from any thread once
+// the sinks are added; one per process. Fails: a sink that cannot be written is counted (dropped())
+// and never stops a session; opening a file fails at start with an Error. Lines must have passed
+// the escaper (conf/base/escape.hpp).
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "conf/base/result.hpp"
@@ -30,7 +33,8 @@ class LogSink {
 std::unique_ptr<LogSink> make_stderr_sink();
 // Facility mail, ident "smtpguard", with pid.
 std::unique_ptr<LogSink> make_syslog_sink();
-// Appends to `path` (created 0640) in the form of the stderr sink; bare lines if `raw` (JSON files).
+// Appends to `path` (created 0640) in the form of the stderr sink; bare lines if `raw` (JSON
+// files).
 Result<std::unique_ptr<LogSink>> make_file_sink(const std::string& path, bool raw);
 
 class Log {
@@ -44,13 +48,15 @@ class Log {
   void warning(std::string_view line) { write(Severity::Warning, line); }
   void error(std::string_view line) { write(Severity::Error, line); }
   bool shows(Severity severity) const { return severity >= least_; }
+  // Whether a line of this severity would reach anybody: spares the work of rendering it.
+  bool is_heard(Severity severity) const { return shows(severity) && !sinks_.empty(); }
   // Lines that a sink lost since start.
-  std::uint64_t dropped() const { return dropped_; }
+  std::uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
 
  private:
   Severity least_;
   std::vector<std::unique_ptr<LogSink>> sinks_;
-  std::uint64_t dropped_ = 0;
+  std::atomic<std::uint64_t> dropped_{0};
 };
 
 }  // namespace smtpguard

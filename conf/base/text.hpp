@@ -12,7 +12,9 @@ namespace smtpguard {
 
 // A count of octets; its own type so that it is never mixed up with other numbers.
 enum class ByteCount : std::uint64_t {};
-constexpr std::uint64_t to_number(ByteCount count) { return static_cast<std::uint64_t>(count); }
+constexpr std::uint64_t to_number(ByteCount count) {
+  return static_cast<std::uint64_t>(count);
+}
 
 constexpr char ascii_lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
@@ -20,9 +22,15 @@ constexpr char ascii_lower(char c) {
 constexpr char ascii_upper(char c) {
   return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
 }
-constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
-constexpr bool is_alpha(char c) { return ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z'; }
-constexpr bool is_alnum(char c) { return is_digit(c) || is_alpha(c); }
+constexpr bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+constexpr bool is_alpha(char c) {
+  return ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z';
+}
+constexpr bool is_alnum(char c) {
+  return is_digit(c) || is_alpha(c);
+}
 
 std::string to_lower(std::string_view text);
 std::string to_upper(std::string_view text);
@@ -40,8 +48,8 @@ std::optional<ByteCount> parse_byte_count(std::string_view text);
 // "1.2s", "340ms", "5m": short, for people.
 std::string format_duration(std::chrono::milliseconds duration);
 
-// A host name of RFC 1123 letters, digits, hyphens (and underscores, which senders use) in labels of
-// 1 to 63, 253 in all; a trailing dot is not accepted.
+// A host name of RFC 1123 letters, digits, hyphens (and underscores, which senders use) in labels
+// of 1 to 63, 253 in all; a trailing dot is not accepted.
 bool is_host_name(std::string_view text);
 
 // Damerau-Levenshtein distance, for "did you mean"; bounded use on short words only.

@@ -14,13 +14,29 @@
 namespace smtpguard::smtp {
 
 enum class Verb : std::uint8_t {
-  Helo, Ehlo, Mail, Rcpt, Data, Rset, Noop, Quit, Vrfy, Expn, Help,
-  StartTls, Auth, Bdat, Etrn, Turn, Unknown,
+  Helo,
+  Ehlo,
+  Mail,
+  Rcpt,
+  Data,
+  Rset,
+  Noop,
+  Quit,
+  Vrfy,
+  Expn,
+  Help,
+  StartTls,
+  Auth,
+  Bdat,
+  Etrn,
+  Turn,
+  Unknown,
 };
 // "EHLO"; "?" for Unknown.
 std::string_view to_string(Verb verb);
 
-// The address of MAIL or RCPT. A source route (RFC 5321 appendix C) is kept apart and never forwarded.
+// The address of MAIL or RCPT. A source route (RFC 5321 appendix C) is kept apart and never
+// forwarded.
 struct Path {
   std::string local_part;    // as said, quotes included
   std::string domain;        // as said; a literal with its brackets; empty for <> and <postmaster>
@@ -70,9 +86,10 @@ struct CommandError {
 
 using ParsedCommand = std::variant<Command, CommandError>;
 
-// `line` has no line end. Verbs in any case; blanks after the verb, after "FROM:" and "TO:" and at the
-// end are tolerated (RFC 5321 4.1.1), and so is an address without <> (old devices; it is rebuilt).
-// A verb that takes no argument (DATA, RSET, QUIT) ignores blanks and gives Syntax for anything else.
+// `line` has no line end. Verbs in any case; blanks after the verb, after "FROM:" and "TO:" and at
+// the end are tolerated (RFC 5321 4.1.1), and so is an address without <> (old devices; it is
+// rebuilt). A verb that takes no argument (DATA, RSET, QUIT) ignores blanks and gives Syntax for
+// anything else.
 ParsedCommand parse_command(std::string_view line);
 
 // "MAIL FROM:<a@b> SIZE=1000 BODY=8BITMIME\r\n". Only Mail, Rcpt, Helo, Ehlo, Data, Rset, Quit.

@@ -27,8 +27,8 @@ struct BodyPiece {
     NeedInput,  // all input was taken
   };
   Kind kind = Kind::NeedInput;
-  std::string_view text;    // Text: a view into the input, without CR LF; may be empty
-  bool ends_line = false;   // Text: CR LF followed it
+  std::string_view text;   // Text: a view into the input, without CR LF; may be empty
+  bool ends_line = false;  // Text: CR LF followed it
   BodyFault fault = BodyFault::None;
 
   bool operator==(const BodyPiece&) const = default;
@@ -38,17 +38,21 @@ class DataDecoder {
  public:
   explicit DataDecoder(std::size_t line_limit = kTextLineLimit) : line_limit_(line_limit) {}
 
-  // Takes bytes from the front of `input`. After a Fault only NeedInput and End follow.
+  // Takes bytes from the front of `input`. After a Fault only NeedInput and End follow; after End
+  // nothing is taken any more and End is said again: the next message needs a new decoder.
   // A CR at the end of the input is held back until its LF is seen.
   BodyPiece next(std::string_view& input);
 
   // Octets of the message so far with line ends and without stuffing dots (RFC 1870 5 counts so).
+  // After a fault every octet counts, so that the caller can bound how much it reads in vain.
   std::uint64_t octets() const { return octets_; }
   BodyFault fault() const { return fault_; }
 
  private:
   enum class State : std::uint8_t { LineStart, Dot, DotCr, InLine, Cr, Done };
 
+  BodyPiece take_text(std::string_view& input);
+  BodyPiece seek_end(std::string_view& input);
   BodyPiece fail(BodyFault fault);
 
   std::size_t line_limit_;

@@ -1,9 +1,9 @@
 // DataEncoder — frames a message for the backend anew: CR LF at each line end, a dot stuffed before
 // each line that begins with one, and one end of data.
 // Owns: whether a line is begun.   Called by: the body relay, fuzz target.
-// Fails: text that holds CR, LF or NUL is a bug of the caller (assert); DataDecoder never gives any.
-// RFC 5321 4.5.2. It trusts nothing about how the client had framed the text: a line begins only
-// where this class wrote a line end.
+// Fails: text that holds CR, LF or NUL is a bug of the caller (assert); DataDecoder never gives
+// any. RFC 5321 4.5.2. It trusts nothing about how the client had framed the text: a line begins
+// only where this class wrote a line end.
 #pragma once
 
 #include <string>

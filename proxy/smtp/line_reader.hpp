@@ -29,8 +29,10 @@ class LineReader {
  public:
   explicit LineReader(std::size_t limit = kCommandLineLimit) : limit_(limit) {}
 
-  // Takes one line and its end from the front of `input`. Without a line end in it all of `input` is
-  // taken, and nothing returned. A CR that is not followed by LF is part of the text.
+  // Takes one line and its end from the front of `input`. Without a line end in it all of `input`
+  // is taken, and nothing returned. A CR that is not followed by LF is part of the text. The memory
+  // of a line that came in pieces is given back by the next call, so call until nothing is
+  // returned.
   std::optional<Line> next(std::string_view& input);
 
   // Bytes of the unfinished line so far, those thrown away included.

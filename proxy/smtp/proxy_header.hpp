@@ -1,8 +1,8 @@
-// ProxyHeader — the PROXY protocol, versions 1 and 2: parsed from trusted front ends, built for backends.
-// Owns: nothing.   Called by: Lobby (parse), ClientDialog (build), fuzz target.
-// Fails: parse returns Bad with a reason; the connection is then closed without a word.
-// Specification: HAProxy's proxy-protocol.txt of 2020/03/05. v1 is at most 107 octets, `UNKNOWN` and
-// v2 LOCAL keep the socket's addresses; v2 PROXY with an unspecified family is refused (as Postfix).
+// ProxyHeader — the PROXY protocol, versions 1 and 2: parsed from trusted front ends, built for
+// backends. Owns: nothing.   Called by: Lobby (parse), ClientDialog (build), fuzz target. Fails:
+// parse returns Bad with a reason; the connection is then closed without a word. Specification:
+// HAProxy's proxy-protocol.txt of 2020/03/05. v1 is at most 107 octets, `UNKNOWN` and v2 LOCAL keep
+// the socket's addresses; v2 PROXY with an unspecified family is refused (as Postfix).
 #pragma once
 
 #include <cstddef>
@@ -41,7 +41,8 @@ ProxyParse parse_proxy_header(std::string_view bytes);
 
 // Both endpoints must be of one family; an IPv4 one is mapped to IPv6 if the other is IPv6.
 std::string build_proxy_v1(const Endpoint& source, const Endpoint& destination);
-// `unique_id` becomes TLV 0x05 if not empty (at most 128 octets): our session id for the backend's log.
+// `unique_id` becomes TLV 0x05 if not empty (at most 128 octets): our session id for the backend's
+// log.
 std::string build_proxy_v2(const Endpoint& source, const Endpoint& destination,
                            std::string_view unique_id);
 // LOCAL: for our own probes; Postfix, OpenSMTPD and Exim all take it.

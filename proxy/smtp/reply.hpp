@@ -25,7 +25,8 @@ struct Reply {
   bool is_temporary_failure() const { return code >= 400 && code < 500; }
   bool is_permanent_failure() const { return code >= 500; }
   // "250-a\r\n250 b\r\n"; the enhanced code stands on each line (RFC 2034 4). Text is cut so that a
-  // line has at most 510 octets and its end; bytes that are not printable ASCII or UTF-8 become '?'.
+  // line has at most 510 octets and its end; bytes that are not printable ASCII or UTF-8 become
+  // '?'.
   std::string to_wire() const;
   // "550 5.7.1 text" of the first line, for logs (to be escaped there).
   std::string summary() const;
@@ -35,24 +36,27 @@ struct Reply {
 
 Reply make_reply(std::uint16_t code, std::string_view enhanced, std::string_view text);
 
-inline constexpr std::size_t kReplyLineLimit = 2048;   // octets accepted; what is kept is cut to 510
-inline constexpr std::size_t kReplyLinesLimit = 128;   // an EHLO answer has about 15
+inline constexpr std::size_t kReplyLineLimit = 2048;  // octets accepted; what is kept is cut to 510
+inline constexpr std::size_t kReplyLinesLimit = 128;  // an EHLO answer has about 15
 
 class ReplyReader {
  public:
-  // Takes bytes up to the end of one reply from the front of `input`; nothing if it is not whole yet.
-  // Strict: three digits 2xx to 5xx, then space, hyphen or line end; one code on all lines; CRLF
-  // (a bare LF ends a line as well: old backends; a bare CR or NUL is an error); bounded lines.
+  // Takes bytes up to the end of one reply from the front of `input`; nothing if it is not whole
+  // yet. Strict: three digits 2xx to 5xx, then space, hyphen or line end; one code on all lines;
+  // CRLF (a bare LF ends a line as well: old backends; a bare CR or NUL is an error); bounded
+  // lines. After an Error all input is thrown away, and the same Error is said again: there is no
+  // way back into step.
   std::optional<Result<Reply>> next(std::string_view& input);
   // A reply has begun and is not whole.
   bool is_midway() const { return !line_.empty() || !reply_.lines.empty(); }
 
  private:
-  std::optional<Error> take_line();
+  std::optional<Error> take_line(std::string_view line);
 
-  std::string line_;
+  std::string line_;  // an unfinished line; no heap is kept between replies
   Reply reply_;
   bool last_line_seen_ = false;
+  std::optional<Error> failed_;
 };
 
 }  // namespace smtpguard::smtp

@@ -1,7 +1,8 @@
 // Xclient — tells Postfix (and others) the client's true address: the XCLIENT command.
 // Owns: nothing.   Called by: ClientDialog, fuzz target.   Fails: never; values are xtext-encoded.
 // Postfix XCLIENT_README: attributes only as offered in EHLO; one line at most 512 octets; NAME and
-// ADDR last, because the right to say more may vanish with ADDR; success is 220 and EHLO is due again.
+// ADDR last, because the right to say more may vanish with ADDR; success is 220 and EHLO is due
+// again.
 #pragma once
 
 #include <string>

@@ -1,0 +1,127 @@
+#include "conf/base/log.hpp"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+namespace smtpguard {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kLinePattern =
+    "20[0-9][0-9]-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9]\\.[0-9][0-9][0-9]Z "
+    "smtpguard\\[[0-9]+\\]: ";
+
+class LogFile : public testing::Test {
+ protected:
+  LogFile() {
+    std::string pattern = (fs::temp_directory_path() / "smtpguard-log-XXXXXX").string();
+    folder_ = mkdtemp(pattern.data());
+  }
+  ~LogFile() override { fs::remove_all(folder_); }
+
+  std::string path() const { return (folder_ / "smtpguard.log").string(); }
+  std::string content() const {
+    std::ifstream in(path());
+    std::ostringstream out;
+    out << in.rdbuf();
+    return out.str();
+  }
+
+  fs::path folder_;
+};
+
+struct Memory final : LogSink {
+  Memory(std::vector<std::string>& kept, bool works) : lines(kept), is_working(works) {}
+  bool write(Severity /*severity*/, std::string_view line) override {
+    lines.emplace_back(line);
+    return is_working;
+  }
+  std::vector<std::string>& lines;
+  bool is_working;
+};
+
+TEST(Log, HidesLinesBelowItsLeastSeverity) {
+  std::vector<std::string> lines;
+  Log log(Severity::Warning);
+  log.add(std::make_unique<Memory>(lines, true));
+  log.debug("d");
+  log.info("i");
+  log.warning("w");
+  log.error("e");
+  EXPECT_THAT(lines, testing::ElementsAre("w", "e"));
+  EXPECT_TRUE(log.shows(Severity::Error));
+  EXPECT_FALSE(log.shows(Severity::Info));
+}
+
+TEST(Log, CountsWhatASinkLostAndServesTheOthers) {
+  std::vector<std::string> broken;
+  std::vector<std::string> working;
+  Log log;
+  log.add(std::make_unique<Memory>(broken, false));
+  log.add(std::make_unique<Memory>(working, true));
+  log.info("a");
+  log.info("b");
+  EXPECT_THAT(working, testing::ElementsAre("a", "b"));
+  EXPECT_EQ(log.dropped(), 2U);
+}
+
+TEST_F(LogFile, AppendsLinesWithTimeAndPid) {
+  for (const char* line : {"one", "two"}) {
+    auto sink = make_file_sink(path(), false);
+    ASSERT_TRUE(sink.has_value()) << sink.error().text;
+    EXPECT_TRUE((*sink)->write(Severity::Info, line));
+  }
+  const std::string pattern(kLinePattern);
+  EXPECT_THAT(content(), testing::MatchesRegex(pattern + "one\n" + pattern + "two\n"));
+}
+
+TEST_F(LogFile, IsNotReadableForOthers) {
+  ASSERT_TRUE(make_file_sink(path(), false).has_value());
+  struct stat state {};
+  ASSERT_EQ(::stat(path().c_str(), &state), 0);
+  EXPECT_EQ(state.st_mode & 07137U, 0U);
+}
+
+TEST_F(LogFile, RawHoldsTheBareLine) {
+  auto sink = make_file_sink(path(), true);
+  ASSERT_TRUE(sink.has_value());
+  (*sink)->write(Severity::Info, R"({"a":1})");
+  EXPECT_EQ(content(), "{\"a\":1}\n");
+}
+
+TEST_F(LogFile, ThatCannotBeOpenedIsAnErrorWithItsReason) {
+  const auto sink = make_file_sink((folder_ / "no" / "such.log").string(), false);
+  ASSERT_FALSE(sink.has_value());
+  EXPECT_THAT(sink.error().text, testing::HasSubstr("such.log: open: No such file or directory"));
+}
+
+TEST(FileSink, TellsOfALostLine) {
+  if (::access("/dev/full", W_OK) != 0) {
+    GTEST_SKIP() << "this system has no /dev/full";
+  }
+  auto sink = make_file_sink("/dev/full", false);
+  ASSERT_TRUE(sink.has_value());
+  EXPECT_FALSE((*sink)->write(Severity::Info, "lost"));
+}
+
+TEST(StderrSink, WritesOneLine) {
+  testing::internal::CaptureStderr();
+  EXPECT_TRUE(make_stderr_sink()->write(Severity::Error, "backend 192.0.2.9:25: refused"));
+  EXPECT_THAT(testing::internal::GetCapturedStderr(),
+              testing::MatchesRegex(std::string(kLinePattern) + "backend 192.0.2.9:25: refused\n"));
+}
+
+TEST(SyslogSink, TakesPercentSignsAsText) {
+  EXPECT_TRUE(make_syslog_sink()->write(Severity::Debug, "test line %s %n"));
+}
+
+}  // namespace
+}  // namespace smtpguard
