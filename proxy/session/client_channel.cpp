@@ -85,10 +85,7 @@ void ClientChannel::keep(std::string_view rest) {
   kept_from_ = 0;
 }
 
-std::string_view ClientChannel::waiting() {
-  if (kept_from_ < kept_.size()) {
-    return std::string_view(kept_).substr(kept_from_);
-  }
+std::string_view ClientChannel::arrived_meanwhile() {
   const net::Io io = net::peek_some(socket_, std::span(context_.scratch.data(), kPeeked));
   return {context_.scratch.data(), io.status == net::Io::Status::Done ? io.count : 0};
 }
@@ -125,7 +122,7 @@ net::Awaitable<bool> ClientChannel::write(std::string_view bytes) {
 net::Awaitable<void> ClientChannel::linger_and_close() {
   net::ErrorCode ignored;
   // A close with unread input becomes a reset, and a reset may overtake our last reply.
-  const bool has_unread_input = loss_ == Loss::None && !waiting().empty();
+  const bool has_unread_input = loss_ == Loss::None && !arrived_meanwhile().empty();
   if (has_unread_input) {
     socket_.shutdown(net::Socket::shutdown_send, ignored);
     const TimePoint deadline = SteadyClock::now() + kLingerTime;

@@ -28,9 +28,9 @@ class ClientChannel {
   // What fill() got. Valid until the next co_await; what is not used must be given to keep().
   std::string_view take();
   void keep(std::string_view rest);
-  // Input that was kept is waiting, or more is in the socket: looks without waiting or taking.
+  // What is in the socket and was not read yet, at most 4 KB: looks without waiting or taking.
   // Valid until the next co_await.
-  std::string_view waiting();
+  std::string_view arrived_meanwhile();
 
   // Writes all, or tells false: the client is gone or does not read.
   net::Awaitable<bool> write(std::string_view bytes);

@@ -29,7 +29,7 @@ smtp::ServerLimits dialog_limits(const LimitSettings& limits) {
 
 // The path of a session, from the greeting to the close.
 net::Awaitable<void> Session::run() {
-  const std::string_view early = client_.waiting();
+  const std::string_view early = client_.arrived_meanwhile();
   if (!early.empty() && facts_.misbehaviour.early == 0) {
     ++facts_.misbehaviour.early;
     context_.log.early(facts_, {"early", "connect", early, early.size(), seconds_since_connect()});
@@ -127,7 +127,7 @@ net::Awaitable<void> Session::ask(smtp::Question question) {
   const smtp::Reply reply = co_await backend_.ask(std::move(question));
   tell_backend_trouble();
   dialog_.set_offer(offer());
-  dialog_.on_unexpected_input(client_.waiting());
+  dialog_.on_unexpected_input(client_.arrived_meanwhile());
   dialog_.on_backend_reply(reply);
 }
 

@@ -39,7 +39,9 @@ bool DialogStage::run(std::size_t steps) {
         const bool is_end = action.question.kind == smtp::Question::Kind::EndOfData;
         const smtp::Reply reply = ask(std::move(action.question));
         end_of_data_was_asked_ = is_end;
-        server_.on_unexpected_input(input_.empty() ? client_waits() : std::string_view(input_));
+        if (input_.empty()) {
+          server_.on_unexpected_input(client_waits());
+        }
         server_.on_backend_reply(reply);
         break;
       }
