@@ -290,6 +290,12 @@ class Tryout {
         return Outcome::Stopped;
       }
       screen_.show(scenario, transcript, log);
+      for (const StoredMessage& message : backend.messages()) {
+        if (message.client == transcript.client) {
+          screen_.say(fmt::format("  The backend has it, as from {}: {}", message.client,
+                                  screen_.strong(message.file.string())));
+        }
+      }
       const std::vector<std::string> missing = unmet(scenario, transcript, log, backend.messages());
       for (const std::string& what : missing) {
         screen_.warn("  not as expected; should be: " + what);
