@@ -1,12 +1,16 @@
 // RecipientDomains — the domains this site takes mail for; everything else would be relaying.
-// Owns: the names, lower case.   Called by: policy.   Fails: never; a bad entry is a configuration error.
-// "example.org" is that domain alone, ".example.org" all names below it. RFC 5321 4.5.1: <postmaster>
-// without a domain is always ours.
+// Owns: the names, lower case.   Called by: policy.   Fails: never; a bad entry is a configuration
+// error. "example.org" is that domain alone, ".example.org" all names below it. RFC 5321 4.5.1:
+// <postmaster> without a domain is always ours.
 #pragma once
 
 #include <set>
 #include <string>
 #include <string_view>
+
+namespace smtpguard::conf {
+class Reader;
+}
 
 namespace smtpguard::filters {
 
@@ -22,5 +26,8 @@ class RecipientDomains {
  private:
   std::set<std::string, std::less<>> domains_;
 };
+
+// Reads [recipients]. No domain at all is an error: every recipient would be refused.
+RecipientDomains read_recipients(conf::Reader section);
 
 }  // namespace smtpguard::filters
