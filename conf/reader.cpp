@@ -165,7 +165,7 @@ std::vector<Reader> Reader::named_sections(std::string_view key) {
 }
 
 bool Reader::require(std::string_view key, std::string_view what) {
-  if (has(key)) {
+  if (ask(key) != nullptr) {
     return true;
   }
   error(key, fmt::format("missing; expected: {}", what));
