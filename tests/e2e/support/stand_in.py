@@ -75,7 +75,7 @@ def copy(from_, to):
 
 def serve(client, source, settings):
     shown = f"[{source[0]}]:{source[1]}" if ":" in source[0] else f"{source[0]}:{source[1]}"
-    print(f"session={source[1]} event=connect client={shown}", file=sys.stderr, flush=True)
+    sys.stderr.write(f"session={source[1]} event=connect client={shown}\n")
     try:
         backend = socket.create_connection(parse(settings["backend"]["address"]), timeout=5)
         backend.settimeout(None)
@@ -93,7 +93,7 @@ def serve(client, source, settings):
         except OSError:
             pass
     client.close()
-    print(f"session={source[1]} summary client={shown} end=pipe", file=sys.stderr, flush=True)
+    sys.stderr.write(f"session={source[1]} summary client={shown} end=pipe\n")
 
 
 def listen(address, settings):
