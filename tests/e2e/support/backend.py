@@ -12,9 +12,9 @@ import threading
 import time
 
 from .guard import free_port
+from .proxy_header import SIGNATURE
 
 CLOSE, RESET, SILENT, FLOOD = "close", "reset", "silent", "flood"
-SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 USUAL = {
     "banner": b"220 backend.example.net ESMTP\r\n",
     "ehlo": b"250-backend.example.net\r\n250-PIPELINING\r\n250-SIZE 60000000\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-DSN\r\n"

@@ -5,31 +5,19 @@ It sends the PROXY header or XCLIENT and then copies bytes. So `tests/e2e/run te
 any proxy must do and fails what only smtpguard does (foreign recipients, proxy_from, nearly all of hostile.py): that a
 test can fail is shown so. Not part of smtpguard.
 """
-import ipaddress
 import os
 import signal
 import socket
-import struct
 import sys
 import threading
 import tomllib
+
+import proxy_header
 
 
 def parse(address):
     host, port = address.rsplit(":", 1)
     return host.strip("[]"), int(port)
-
-
-def proxy_v1(source, destination):
-    family = 6 if ":" in source[0] else 4
-    return f"PROXY TCP{family} {source[0]} {destination[0]} {source[1]} {destination[1]}\r\n".encode()
-
-
-def proxy_v2(source, destination):
-    addresses = ipaddress.ip_address(source[0]).packed + ipaddress.ip_address(destination[0]).packed
-    addresses += struct.pack(">HH", source[1], destination[1])
-    family = b"\x21" if ":" in source[0] else b"\x11"
-    return b"\r\n\r\n\0\r\nQUIT\n\x21" + family + struct.pack(">H", len(addresses)) + addresses
 
 
 def reply_of(connection):
@@ -47,9 +35,9 @@ def reply_of(connection):
 def introduce(backend, identity, source, destination):
     """Says who the client is; returns the banner for the client."""
     if identity == "proxy-v1":
-        backend.sendall(proxy_v1(source, destination))
+        backend.sendall(proxy_header.v1(source, destination))
     elif identity == "proxy-v2":
-        backend.sendall(proxy_v2(source, destination))
+        backend.sendall(proxy_header.v2(source, destination))
     banner = reply_of(backend)
     if identity == "xclient":
         backend.sendall(b"EHLO mx.example.net\r\n")
