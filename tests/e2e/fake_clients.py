@@ -137,9 +137,10 @@ def stranger(guard, data, shown):
 def hostile_text(guard):
     """What a client says cannot write a log line of its own, nor reach a terminal as it is."""
     with RawClient(guard.address, source=own_source()) as client:
-        client.send(b"\x1b[31mfoo\rsession=00 event=summary client=192.0.2.1:25 \"quoted\" \\\xff\r\n")
+        client.send(b"\x1b[31mfoo\nsession=00 event=summary client=192.0.2.1:25 \"quoted\" \\\xff\r\n")
         client.greeting()
-        client.reply()
+        for _ in range(2):
+            expect(client.reply().code // 100 == 5, client.transcript[-1])
         client.quit()
     lines = session_lines(guard, client)
     must_say(lines, "early", "foo")

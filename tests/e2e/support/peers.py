@@ -46,6 +46,7 @@ virtual_gid_maps = static:{os.stat(jail.path("/home/vmail")).st_gid}
 alias_maps =
 alias_database =
 default_transport = discard
+service_throttle_time = 1s
 """, """
 10025 inet n - n - - smtpd
   -o smtpd_upstream_proxy_protocol=haproxy
