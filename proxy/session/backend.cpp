@@ -13,11 +13,6 @@ using Stage = smtp::ClientAction::Stage;
 
 constexpr std::size_t kReplyRead = 8192;
 
-smtp::Reply unavailable() {
-  return smtp::make_reply(451, "4.3.0",
-                          "mail service is temporarily not available, please try again");
-}
-
 }  // namespace
 
 net::Awaitable<smtp::Reply> Backend::ask(smtp::Question question) {
@@ -26,7 +21,7 @@ net::Awaitable<smtp::Reply> Backend::ask(smtp::Question question) {
     connection_.emplace(context_.io, identity_);
   }
   if (!connection_) {
-    co_return unavailable();
+    co_return smtp::unavailable();
   }
   smtp::ClientDialog& dialog = connection_->dialog;
   dialog.ask(std::move(question));
@@ -49,7 +44,7 @@ net::Awaitable<smtp::Reply> Backend::ask(smtp::Question question) {
       }
       case Kind::Idle:
         finish_question();
-        co_return unavailable();
+        co_return smtp::unavailable();
     }
   }
 }
@@ -189,7 +184,7 @@ bool Backend::is_silent_in_body() {
 }
 
 smtp::Reply Backend::refusal() const {
-  return early_refusal_.value_or(unavailable());
+  return early_refusal_.value_or(smtp::unavailable());
 }
 
 void Backend::abort() {

@@ -14,10 +14,6 @@ namespace smtpguard::smtp {
 
 namespace {
 
-Reply unavailable() {
-  return make_reply(451, "4.3.0", "mail service is temporarily not available, please try again");
-}
-
 // The backend's own judgement of this client or its HELO name, to be told apart from a backend that
 // is broken or badly configured: only the former may be final for the sender.
 bool is_policy_refusal(const Reply& reply) {
@@ -29,6 +25,10 @@ bool is_eight_bit(const Parameter& parameter) {
 }
 
 }  // namespace
+
+Reply unavailable() {
+  return make_reply(451, "4.3.0", "mail service is temporarily not available, please try again");
+}
 
 ClientAction ClientDialog::next_action() {
   ClientAction action;
@@ -215,6 +215,9 @@ void ClientDialog::on_hello(const Reply& reply) {
   facts.helo = identity_.helo;
   facts.is_esmtp = identity_.is_esmtp;
   xclient_ = build_xclient(facts, capabilities_.xclient);
+  if (xclient_.empty()) {
+    return fail("offers XCLIENT without ADDR, so it cannot be told the client's address");
+  }
   step_ = Step::Xclient;
   write_ = xclient_.front();
 }

@@ -53,6 +53,9 @@ struct ClientAction {
   Reply reply;
 };
 
+// What a client hears of any trouble with the backend.
+Reply unavailable();
+
 class ClientDialog {
  public:
   explicit ClientDialog(ClientIdentity identity) : identity_(std::move(identity)) {}

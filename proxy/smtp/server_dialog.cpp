@@ -185,7 +185,7 @@ void ServerDialog::execute(Command command) {
     case Verb::Unknown:
       break;
   }
-  complain(make_reply(500, "5.5.1", "command not recognised"));
+  complain(make_reply(500, "5.5.1", "command not recognized"));
 }
 
 // RFC 5321 4.1.4: a second EHLO resets; the backend knows the old name, so it is opened anew.

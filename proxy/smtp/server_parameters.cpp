@@ -14,21 +14,11 @@ constexpr std::size_t kEnvidLimit = 100;  // RFC 3461 4.4
 constexpr std::size_t kOrcptLimit = 500;  // RFC 3461 4.2
 
 Reply not_recognised() {
-  return make_reply(555, "5.5.4", "parameter not recognised or not offered here");
+  return make_reply(555, "5.5.4", "parameter not recognized or not offered here");
 }
 
 Reply bad_value(std::string_view keyword) {
   return make_reply(501, "5.5.4", fmt::format("{} has a bad value", keyword));
-}
-
-bool has_duplicates(const std::vector<Parameter>& parameters) {
-  for (auto a = parameters.begin(); a != parameters.end(); ++a) {
-    const auto same = [&a](const Parameter& b) { return b.keyword == a->keyword; };
-    if (std::any_of(std::next(a), parameters.end(), same)) {
-      return true;
-    }
-  }
-  return false;
 }
 
 bool is_notify(std::string_view value) {
@@ -115,9 +105,6 @@ std::optional<Reply> check_rcpt_parameter(const Parameter& parameter, const Offe
 std::optional<Reply> check_list(const std::vector<Parameter>& parameters, bool is_esmtp) {
   if (!parameters.empty() && !is_esmtp) {
     return make_reply(555, "5.5.4", "parameters need EHLO, not HELO");
-  }
-  if (has_duplicates(parameters)) {
-    return make_reply(501, "5.5.4", "a parameter is given twice");
   }
   return std::nullopt;
 }

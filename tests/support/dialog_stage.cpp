@@ -8,7 +8,6 @@ namespace {
 constexpr std::string_view kHostname = "mx.example.org";
 constexpr std::string_view kSessionId = "s3ss10n";
 
-smtp::Reply unavailable() { return smtp::make_reply(451, "4.3.0", "unavailable"); }
 }  // namespace
 
 DialogStage::DialogStage(StageSettings settings)
@@ -130,7 +129,7 @@ smtp::Reply DialogStage::ask(smtp::Question question) {
     to_backend_.emplace_back();
   }
   if (!backend_) {
-    return unavailable();
+    return smtp::unavailable();
   }
   backend_->ask(std::move(question));
   while (true) {
@@ -146,7 +145,7 @@ smtp::Reply DialogStage::ask(smtp::Question question) {
       return action.reply;
     }
     if (action.kind == Kind::Idle) {
-      return unavailable();
+      return smtp::unavailable();
     }
     if (action.kind == Kind::Write) {
       to_backend_.back() += action.bytes;
@@ -195,7 +194,7 @@ void DialogStage::relay_body() {
       return server_.on_timeout();
     }
     if (injected == Injection::BackendGone && !refusal) {
-      refuse(unavailable());
+      refuse(smtp::unavailable());
     }
     std::string_view input = input_;
     std::string out;

@@ -103,14 +103,21 @@ class Script {
     std::string event;
   };
 
-  bool at_event(std::string_view name) {
-    pass_finished_runs();
-    return run_ < runs_.size() && runs_[run_].event == name;
+  // The event stands right behind what was given out.
+  bool at_event(std::string_view name) const {
+    const std::size_t run = next_run();
+    return run < runs_.size() && runs_[run].event == name;
   }
-  void skip() { ++run_; }
+  void skip() {
+    run_ = next_run() + 1;
+    at_ = 0;
+  }
 
   std::optional<std::string> next() {
-    pass_finished_runs();
+    if (const std::size_t run = next_run(); run != run_) {
+      run_ = run;
+      at_ = 0;
+    }
     if (run_ == runs_.size() || !runs_[run_].event.empty()) {
       return std::nullopt;
     }
@@ -132,11 +139,12 @@ class Script {
   }
 
  private:
-  void pass_finished_runs() {
-    while (run_ < runs_.size() && at_ == runs_[run_].bytes.size() && runs_[run_].event.empty()) {
-      ++run_;
-      at_ = 0;
+  std::size_t next_run() const {
+    std::size_t run = run_;
+    if (run < runs_.size() && runs_[run].event.empty() && at_ == runs_[run].bytes.size()) {
+      ++run;
     }
+    return run;
   }
 
   Cut cut_;
@@ -180,11 +188,16 @@ StageSettings Transcript::settings() const {
       settings.limits.recipients = static_cast<std::uint32_t>(parse_number(value).value());
     } else if (option == "transactions") {
       settings.limits.transactions = static_cast<std::uint32_t>(parse_number(value).value());
-    } else {
+    } else if (option != "cut") {
       throw std::runtime_error(fmt::format("{}: unknown option {}={}", name, option, value));
     }
   }
   return settings;
+}
+
+bool Transcript::is_only_whole() const {
+  const std::pair<std::string, std::string> wanted("cut", "whole");
+  return std::find(options.begin(), options.end(), wanted) != options.end();
 }
 
 std::string Transcript::all(Kind kind) const {

@@ -33,6 +33,8 @@ struct Transcript {
   std::vector<TranscriptLine> lines;
 
   StageSettings settings() const;
+  // option: cut=whole. What is said depends on what comes together in one read.
+  bool is_only_whole() const;
   // All that one side says, in order.
   std::string all(TranscriptLine::Kind kind) const;
 };

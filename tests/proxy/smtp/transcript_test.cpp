@@ -43,13 +43,16 @@ TEST_P(TranscriptTest, IsSaidAsWrittenWhole) {
 }
 
 TEST_P(TranscriptTest, IsSaidAsWrittenByteByByte) {
+  if (transcript().is_only_whole()) {
+    return;  // the document says why
+  }
   const Replay seen = replay(transcript(), Cut::Bytes, 1, no_trouble);
   EXPECT_EQ(seen.to_client, transcript().all(Kind::Server));
   EXPECT_EQ(seen.to_backend, transcript().all(Kind::Proxy));
 }
 
 TEST_P(TranscriptTest, IsSaidAsWrittenHoweverItIsCut) {
-  for (unsigned seed = 0; seed < 50; ++seed) {
+  for (unsigned seed = 0; seed < 50 && !transcript().is_only_whole(); ++seed) {
     const Replay seen = replay(transcript(), Cut::Random, seed, no_trouble);
     ASSERT_EQ(seen.to_client, transcript().all(Kind::Server)) << "seed " << seed;
     ASSERT_EQ(seen.to_backend, transcript().all(Kind::Proxy)) << "seed " << seed;
@@ -77,8 +80,8 @@ TEST_P(TranscriptTest, LosesNothingWithTroubleBeforeAnyStep) {
 
 INSTANTIATE_TEST_SUITE_P(
     Documents, TranscriptTest, testing::Range<std::size_t>(0, transcripts().size()),
-    [](const testing::TestParamInfo<std::size_t>& info) {
-      std::string name = transcripts().at(info.param).name;
+    [](const testing::TestParamInfo<std::size_t>& document) {
+      std::string name = transcripts().at(document.param).name;
       std::replace_if(
           name.begin(), name.end(), [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; },
           '_');
