@@ -4,7 +4,9 @@
 
 namespace smtpguard::filters {
 
-void RecipientDomains::add(std::string_view entry) { domains_.insert(to_lower(entry)); }
+void RecipientDomains::add(std::string_view entry) {
+  domains_.insert(to_lower(entry));
+}
 
 bool RecipientDomains::contains(std::string_view domain) const {
   if (domain.empty()) {

@@ -1,7 +1,7 @@
 // RecipientDomains — the domains this site takes mail for; everything else would be relaying.
-// Owns: the names, lower case.   Called by: policy.   Fails: never; a bad entry is a configuration error.
-// "example.org" is that domain alone, ".example.org" all names below it. RFC 5321 4.5.1: <postmaster>
-// without a domain is always ours.
+// Owns: the names, lower case.   Called by: policy.   Fails: never; a bad entry is a configuration
+// error. "example.org" is that domain alone, ".example.org" all names below it. RFC 5321 4.5.1:
+// <postmaster> without a domain is always ours.
 #pragma once
 
 #include <set>

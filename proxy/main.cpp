@@ -1,1 +1,25 @@
-int main() { return 0; }
+// smtpguard — the daemon. Flags and exit status: smtpguard(8).
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <exception>
+
+#include "proxy/service/app.hpp"
+
+int main(int argc, char* argv[]) {
+  try {
+    const auto line = smtpguard::service::parse_command_line(argc, argv);
+    if (line.has_error()) {
+      fmt::print(stderr, "smtpguard: {}\n", line.error().text);
+      return 1;
+    }
+    if (line->show_version) {
+      fmt::print("smtpguard {}\n", SMTPGUARD_VERSION);
+      return 0;
+    }
+    return smtpguard::service::run(line.value());
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "smtpguard: cannot go on: {}\n", error.what());
+    return 1;
+  }
+}

@@ -48,6 +48,8 @@ class Log {
   void warning(std::string_view line) { write(Severity::Warning, line); }
   void error(std::string_view line) { write(Severity::Error, line); }
   bool shows(Severity severity) const { return severity >= least_; }
+  // Whether a line of this severity would reach anybody: spares the work of rendering it.
+  bool is_heard(Severity severity) const { return shows(severity) && !sinks_.empty(); }
   // Lines that a sink lost since start.
   std::uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
 

@@ -15,9 +15,16 @@ namespace smtpguard {
 
 // Text: subject first, lower case, no full stop, with the offending value:
 // "backend 192.0.2.9:10025: connect: connection refused".
-struct Error {
+struct ErrorText {
   std::string text;
 
+  bool operator==(const ErrorText&) const = default;
+};
+
+// Written Error{"..."}. The text is in a base so that std::is_constructible<Error, std::string> is
+// false: C++20 counts parenthesised aggregates, and Result<std::string> could not tell value from
+// error.
+struct Error : ErrorText {
   bool operator==(const Error&) const = default;
 };
 

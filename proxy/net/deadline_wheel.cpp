@@ -1,0 +1,71 @@
+#include "proxy/net/deadline_wheel.hpp"
+
+#include <algorithm>
+#include <iterator>
+
+namespace smtpguard::net {
+
+namespace {
+constexpr Milliseconds kTick{250};
+}
+
+DeadlineWheel::DeadlineWheel(asio::io_context& io)
+    : timer_(io.get_executor()), origin_(SteadyClock::now()) {}
+
+// The tick at whose run `when` is in the past.
+std::uint64_t DeadlineWheel::tick_of(TimePoint when) const {
+  if (when <= origin_) {
+    return 0;
+  }
+  return static_cast<std::uint64_t>((when - origin_) / kTick) + 1;
+}
+
+void DeadlineWheel::arm(Entry& entry, TimePoint deadline) {
+  entry.unlink();
+  entry.deadline_ = deadline;
+  if (!is_running_) {
+    next_tick_ = tick_of(SteadyClock::now());
+    start();
+  }
+  // What lies beyond one turn waits in the last slot of this turn and is armed again from there.
+  const std::uint64_t due =
+      std::clamp(tick_of(deadline), next_tick_, next_tick_ + std::uint64_t{kSlots} - 1);
+  slots_[due % kSlots].push_back(entry);
+}
+
+void DeadlineWheel::start() {
+  is_running_ = true;
+  timer_.expires_at(origin_ + kTick * static_cast<std::int64_t>(next_tick_));
+  timer_.async_wait([this](const ErrorCode& error) {
+    if (!error) {
+      tick();
+    }
+  });
+}
+
+void DeadlineWheel::tick() {
+  const TimePoint now = SteadyClock::now();
+  // An idle wheel goes on ticking four times a second; that is cheaper than counting its entries.
+  while (origin_ + kTick * static_cast<std::int64_t>(next_tick_) <= now) {
+    Slot due;
+    due.swap(slots_[next_tick_ % kSlots]);
+    ++next_tick_;
+    while (!due.empty()) {
+      Entry& entry = due.front();
+      due.pop_front();
+      if (entry.deadline_ > now) {
+        arm(entry, entry.deadline_);
+      } else {
+        entry.on_deadline();
+      }
+    }
+  }
+  start();
+}
+
+void DeadlineWheel::stop() {
+  is_running_ = true;  // arm() starts nothing any more
+  timer_.cancel();
+}
+
+}  // namespace smtpguard::net

@@ -1,0 +1,195 @@
+#include "proxy/service/app.hpp"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/asio/signal_set.hpp>
+#include <csignal>
+#include <cstdio>
+#include <memory>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "proxy/service/privileges.hpp"
+#include "proxy/service/settings.hpp"
+#include "proxy/session/worker.hpp"
+
+namespace smtpguard::service {
+
+namespace {
+
+using session::LogSettings;
+using SignalSet = net::asio::basic_signal_set<net::Executor>;
+
+// Descriptors that are not sessions: logs, listeners, the event loop, a reserve to say 421 with.
+constexpr std::uint64_t kDescriptorReserve = 64;
+// A session needs the client's and the backend's.
+constexpr std::uint64_t kDescriptorsPerSession = 2;
+
+int fail(std::string_view text) {
+  fmt::print(stderr, "smtpguard: {}\n", text);
+  return 1;
+}
+
+Result<void> open_logs(const LogSettings& settings, bool foreground, Log& text, Log& json) {
+  if (foreground) {
+    text.add(make_stderr_sink());
+  } else if (settings.syslog) {
+    text.add(make_syslog_sink());
+  }
+  if (settings.file.empty()) {
+    return boost::system::in_place_value;
+  }
+  const bool as_json = settings.file_format == LogSettings::Format::Json;
+  auto sink = make_file_sink(settings.file, as_json);
+  if (sink.has_error()) {
+    return sink.error();
+  }
+  (as_json ? json : text).add(std::move(sink).value());
+  return boost::system::in_place_value;
+}
+
+// So many sessions as descriptors allow; told when that is fewer than configured.
+void fit_connections(session::LimitSettings& limits, Log& log) {
+  rlimit descriptors{};
+  if (::getrlimit(RLIMIT_NOFILE, &descriptors) != 0) {
+    return;
+  }
+  descriptors.rlim_cur = descriptors.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &descriptors);
+  ::getrlimit(RLIMIT_NOFILE, &descriptors);
+  if (descriptors.rlim_cur == RLIM_INFINITY) {
+    return;
+  }
+  const std::uint64_t available = descriptors.rlim_cur;
+  const std::uint64_t possible = available > kDescriptorReserve
+                                     ? (available - kDescriptorReserve) / kDescriptorsPerSession
+                                     : 1;
+  if (limits.connections > possible) {
+    log.warning(
+        fmt::format("limits.connections is {}, but {} descriptors allow only {}; raise the "
+                    "limit of open files",
+                    limits.connections, available, possible));
+    limits.connections = static_cast<std::uint32_t>(possible);
+  }
+}
+
+class SignalHandler {
+ public:
+  SignalHandler(session::Worker& worker, Log& log)
+      : worker_(worker), log_(log), signals_(worker.io().get_executor()) {
+    for (const int number : {SIGTERM, SIGINT, SIGHUP}) {
+      signals_.add(number);
+    }
+    wait();
+  }
+
+ private:
+  void wait() {
+    signals_.async_wait([this](const net::ErrorCode& error, int number) {
+      if (!error) {
+        on_signal(number);
+        wait();
+      }
+    });
+  }
+
+  void on_signal(int number) {
+    if (number == SIGHUP) {
+      log_.warning("SIGHUP: a running smtpguard cannot reload yet; restart it");
+      return;
+    }
+    log_.info(fmt::format("{}: stopping, {} sessions and {} visitors",
+                          number == SIGTERM ? "SIGTERM" : "SIGINT", worker_.sessions(),
+                          worker_.visitors()));
+    if (number == SIGTERM) {
+      worker_.stop_gently();
+    } else {
+      worker_.stop_now();
+    }
+  }
+
+  session::Worker& worker_;
+  Log& log_;
+  SignalSet signals_;
+};
+
+int check(const LoadedSettings& loaded) {
+  for (const std::string& warning : loaded.settings.warnings) {
+    fmt::print(stderr, "warning: {}\n", warning);
+  }
+  for (const std::string& error : loaded.errors) {
+    fmt::print(stderr, "{}\n", error);
+  }
+  return loaded.ok() ? 0 : 1;
+}
+
+int serve(Settings settings, Log& text, Log& json, std::vector<net::Descriptor> sockets) {
+  session::SessionLog session_log(text, json, settings.runtime.log_events);
+  fit_connections(settings.runtime.limits, text);
+  session::Worker worker(session_log,
+                         std::make_shared<const session::RuntimeConfig>(settings.runtime));
+  for (std::size_t i = 0; i < sockets.size(); ++i) {
+    worker.listen(settings.fixed.listeners[i], std::move(sockets[i]));
+    text.info(fmt::format("listening on {}, backend {} ({})",
+                          settings.fixed.listeners[i].address.to_string(),
+                          settings.runtime.backend.address.to_string(),
+                          session::to_string(settings.runtime.backend.identity)));
+  }
+  for (const std::string& warning : settings.warnings) {
+    text.warning(warning);
+  }
+  const SignalHandler signals(worker, text);
+  worker.learn_capabilities();
+  worker.run();
+  text.info("stopped");
+  return 0;
+}
+
+}  // namespace
+
+int run(const CommandLine& line) {
+  LoadedSettings loaded = load_settings(line.file);
+  const int status = check(loaded);
+  if (line.check_only) {
+    if (status == 0) {
+      fmt::print(stderr, "configuration OK\n");
+    }
+    return status;
+  }
+  if (status != 0) {
+    return fail(fmt::format("{}: not started", line.file));
+  }
+  Log text(line.verbose ? Severity::Debug : Severity::Info);
+  Log json(Severity::Info);
+  const auto logs = open_logs(loaded.settings.fixed.log, line.foreground, text, json);
+  if (logs.has_error()) {
+    return fail(logs.error().text);
+  }
+  std::vector<net::Descriptor> sockets;
+  for (const session::ListenerSettings& listener : loaded.settings.fixed.listeners) {
+    auto socket = net::listen_on(listener.address);
+    if (socket.has_error()) {
+      return fail(socket.error().text);
+    }
+    sockets.push_back(std::move(socket).value());
+  }
+  const auto privileges = drop_privileges();
+  if (privileges.has_error()) {
+    return fail(privileges.error().text);
+  }
+  std::signal(SIGPIPE, SIG_IGN);
+  // All that can fail has been done: only now may the caller be told that it worked.
+  if (!line.foreground && ::daemon(0, 0) != 0) {
+    return fail("cannot go to the background");
+  }
+  if (!privileges.value().empty()) {
+    text.info(privileges.value());
+  }
+  return serve(std::move(loaded.settings), text, json, std::move(sockets));
+}
+
+}  // namespace smtpguard::service

@@ -1,0 +1,221 @@
+#include "proxy/session/backend.hpp"
+
+#include <algorithm>
+#include <span>
+#include <utility>
+
+namespace smtpguard::session {
+
+namespace {
+
+using Kind = smtp::ClientAction::Kind;
+using Stage = smtp::ClientAction::Stage;
+
+constexpr std::size_t kReplyRead = 8192;
+
+}  // namespace
+
+net::Awaitable<smtp::Reply> Backend::ask(smtp::Question question) {
+  if (needs_new_connection(question)) {
+    drop();
+    connection_.emplace(context_.io, identity_);
+  }
+  if (!connection_) {
+    co_return smtp::unavailable();
+  }
+  smtp::ClientDialog& dialog = connection_->dialog;
+  dialog.ask(std::move(question));
+  while (true) {
+    smtp::ClientAction action = dialog.next_action();
+    const TimePoint deadline = SteadyClock::now() + time_for(action.stage);
+    switch (action.kind) {
+      case Kind::Connect:
+        co_await connect();
+        break;
+      case Kind::Write:
+        co_await send(action.bytes, deadline);
+        break;
+      case Kind::Read:
+        co_await receive(deadline);
+        break;
+      case Kind::Answer: {
+        finish_question();
+        co_return std::move(action.reply);
+      }
+      case Kind::Idle:
+        finish_question();
+        co_return smtp::unavailable();
+    }
+  }
+}
+
+// A connection on which something is waiting to be read between two transactions was closed, or has
+// said 421: a new one is due, and the client need not know.
+bool Backend::needs_new_connection(const smtp::Question& question) {
+  const bool may_begin =
+      question.kind == smtp::Question::Kind::Mail || question.kind == smtp::Question::Kind::Learn;
+  if (!may_begin) {
+    return false;
+  }
+  if (!connection_ || !connection_->dialog.is_open()) {
+    return true;
+  }
+  char byte = 0;
+  const net::Io io = net::peek_some(connection_->socket, std::span(&byte, 1));
+  return io.status != net::Io::Status::WouldBlock;
+}
+
+net::Awaitable<void> Backend::connect() {
+  Connection& connection = *connection_;
+  const auto begun = net::begin_connect(connection.socket, settings_.address);
+  if (begun.has_error()) {
+    connection.dialog.on_lost(begun.error().text);
+    co_return;
+  }
+  const TimePoint deadline = SteadyClock::now() + settings_.connect_timeout;
+  const net::Wake wake = co_await wait_.writable(connection.socket, deadline);
+  if (wake != net::Wake::Ready) {
+    connection.dialog.on_lost(wake == net::Wake::Deadline ? "connect: no answer in time"
+                                                          : "connect: we are stopping");
+    co_return;
+  }
+  const auto outcome = net::connect_outcome(connection.socket);
+  if (outcome.has_error()) {
+    connection.dialog.on_lost(outcome.error().text);
+    co_return;
+  }
+  connection.dialog.on_connected();
+}
+
+net::Awaitable<void> Backend::send(std::string_view bytes, TimePoint deadline) {
+  Connection& connection = *connection_;
+  while (!bytes.empty()) {
+    const net::Io io = net::write_some(connection.socket, bytes);
+    if (io.status == net::Io::Status::Broken) {
+      // The reason may be waiting to be read: a 421 said just before the close.
+      if (!read_now()) {
+        connection.dialog.on_lost(net::why(io));
+      }
+      co_return;
+    }
+    bytes.remove_prefix(io.count);
+    if (bytes.empty()) {
+      co_return;
+    }
+    const net::Wake wake = co_await wait_.writable(connection.socket, deadline);
+    if (wake != net::Wake::Ready) {
+      connection.dialog.on_lost(wake == net::Wake::Deadline ? "took nothing in time"
+                                                            : "we are stopping");
+      co_return;
+    }
+  }
+}
+
+net::Awaitable<void> Backend::receive(TimePoint deadline) {
+  Connection& connection = *connection_;
+  while (!read_now()) {
+    const net::Wake wake = co_await wait_.readable(connection.socket, deadline);
+    if (wake == net::Wake::Ready || wake == net::Wake::Nudge) {
+      continue;  // a nudge is the session's matter and comes to it after the answer
+    }
+    connection.dialog.on_lost(wake == net::Wake::Deadline ? "was silent for too long"
+                                                          : "we are stopping");
+    co_return;
+  }
+}
+
+bool Backend::read_now() {
+  Connection& connection = *connection_;
+  const net::Io io =
+      net::read_some(connection.socket, std::span(context_.scratch.data(), kReplyRead));
+  switch (io.status) {
+    case net::Io::Status::WouldBlock:
+      return false;
+    case net::Io::Status::Done:
+      connection.dialog.on_bytes({context_.scratch.data(), io.count});
+      break;
+    case net::Io::Status::Closed:
+    case net::Io::Status::Broken:
+      connection.dialog.on_lost(net::why(io));
+      break;
+  }
+  return true;
+}
+
+void Backend::finish_question() {
+  smtp::ClientDialog& dialog = connection_->dialog;
+  if (dialog.has_learned()) {
+    context_.backend_capabilities = dialog.capabilities();
+  }
+  if (!dialog.trouble().empty()) {
+    trouble_ = dialog.trouble();
+  }
+  if (dialog.is_over()) {
+    abort();
+  }
+}
+
+net::Awaitable<bool> Backend::write(std::string_view bytes) {
+  if (!connection_) {
+    co_return false;
+  }
+  const TimePoint deadline = SteadyClock::now() + settings_.data_timeout;
+  co_await send(bytes, deadline);
+  if (connection_->dialog.is_over()) {
+    early_refusal_ = connection_->dialog.early_refusal();
+    finish_question();
+    co_return false;
+  }
+  co_return true;
+}
+
+bool Backend::is_silent_in_body() {
+  if (!connection_) {
+    return false;
+  }
+  while (!connection_->dialog.is_over()) {
+    if (!read_now()) {
+      return true;
+    }
+  }
+  early_refusal_ = connection_->dialog.early_refusal();
+  finish_question();
+  return false;
+}
+
+smtp::Reply Backend::refusal() const {
+  return early_refusal_.value_or(smtp::unavailable());
+}
+
+void Backend::abort() {
+  connection_.reset();
+}
+
+void Backend::drop() {
+  early_refusal_.reset();
+  if (connection_ && connection_->dialog.is_open()) {
+    // Not waited for: the answer changes nothing, and the close follows.
+    net::write_some(connection_->socket, "QUIT\r\n");
+  }
+  abort();
+}
+
+std::string Backend::take_trouble() {
+  return std::exchange(trouble_, {});
+}
+
+Milliseconds Backend::time_for(Stage stage) const {
+  switch (stage) {
+    case Stage::Greeting:
+      return settings_.greeting_timeout;
+    case Stage::Data:
+      return settings_.data_timeout;
+    case Stage::EndOfData:
+      return settings_.end_timeout;
+    case Stage::Command:
+      break;
+  }
+  return settings_.reply_timeout;
+}
+
+}  // namespace smtpguard::session

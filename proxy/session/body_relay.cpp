@@ -1,0 +1,97 @@
+#include "proxy/session/body_relay.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <utility>
+
+namespace smtpguard::session {
+
+namespace {
+// A fast sender must not keep the loop to itself: after so many pieces the others have their turn.
+constexpr int kPiecesInARow = 16;
+// How much of a message that is refused already is read to find its end.
+constexpr std::uint64_t kDiscardFactor = 2;
+}  // namespace
+
+net::Awaitable<BodyRelay::Outcome> BodyRelay::run() {
+  for (int pieces = 1;; ++pieces) {
+    const TimePoint deadline =
+        std::min(SteadyClock::now() + context_.config->limits.data_timeout, session_deadline_);
+    const ClientChannel::Fill got = co_await client_.fill(deadline, true, kScratch);
+    if (got == ClientChannel::Fill::Nudge) {
+      continue;  // a stop waits for the message
+    }
+    if (got != ClientChannel::Fill::Input) {
+      backend_.abort();
+      co_return got == ClientChannel::Fill::Deadline ? Outcome::TooSlow : Outcome::ClientLost;
+    }
+    std::string_view input = client_.take();
+    const bool is_complete = convert(input);
+    client_.keep(input);
+    co_await pass_on();
+    if (is_complete) {
+      co_return refusal_ ? Outcome::Refused : Outcome::Complete;
+    }
+    if (refusal_ && decoder_.octets() > size_limit_ * kDiscardFactor) {
+      co_return Outcome::TooMuch;
+    }
+    if (pieces % kPiecesInARow == 0) {
+      co_await net::asio::post(context_.io.get_executor(), net::use_tuple);
+    }
+  }
+}
+
+bool BodyRelay::convert(std::string_view& input) {
+  using Kind = smtp::BodyPiece::Kind;
+  std::string& out = context_.encoded;
+  out.clear();
+  while (true) {
+    const smtp::BodyPiece piece = decoder_.next(input);
+    switch (piece.kind) {
+      case Kind::Text:
+        encoder_.text(piece.text, piece.ends_line, out);
+        break;
+      case Kind::Fault:
+        refuse(smtp::make_reply(550, "5.6.0",
+                                fmt::format("{} (RFC 5321 2.3.8)", to_string(piece.fault))));
+        break;
+      case Kind::End:
+        if (!refusal_ && decoder_.octets() <= size_limit_) {
+          encoder_.end(out);
+        }
+        return true;
+      case Kind::NeedInput:
+        return false;
+    }
+  }
+}
+
+net::Awaitable<void> BodyRelay::pass_on() {
+  if (!refusal_ && decoder_.octets() > size_limit_) {
+    refuse(smtp::make_reply(552, "5.3.4",
+                            fmt::format("message too big: the limit is {} octets", size_limit_)));
+  }
+  if (refusal_) {
+    co_return;
+  }
+  if (!backend_.is_silent_in_body()) {
+    refuse(backend_.refusal());
+    co_return;
+  }
+  // Taken out of the shared buffer, since writing may have to wait; given back for its memory.
+  std::string bytes = std::exchange(context_.encoded, {});
+  const bool taken = co_await backend_.write(bytes);
+  context_.encoded = std::move(bytes);
+  if (!taken) {
+    refuse(backend_.refusal());
+  }
+}
+
+void BodyRelay::refuse(const smtp::Reply& reply) {
+  refusal_ = reply;
+  backend_.abort();
+}
+
+}  // namespace smtpguard::session

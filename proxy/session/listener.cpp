@@ -1,0 +1,78 @@
+#include "proxy/session/listener.hpp"
+
+#include <fmt/format.h>
+
+#include <boost/asio/basic_waitable_timer.hpp>
+#include <boost/asio/error.hpp>
+#include <chrono>
+#include <utility>
+
+#include "conf/base/text.hpp"
+
+namespace smtpguard::session {
+
+namespace {
+
+using namespace std::chrono_literals;
+using Timer = net::asio::basic_waitable_timer<SteadyClock, net::asio::wait_traits<SteadyClock>,
+                                              net::Executor>;
+
+// So many connections are taken before sessions have their turn.
+constexpr int kAcceptsInARow = 64;
+constexpr auto kPause = 100ms;
+constexpr auto kComplaintEvery = 60s;
+
+bool is_exhaustion(const net::ErrorCode& error) {
+  return error == net::asio::error::no_descriptors || error == net::asio::error::no_memory ||
+         error == boost::system::errc::too_many_files_open_in_system ||
+         error == net::asio::error::no_buffer_space;
+}
+
+}  // namespace
+
+net::Awaitable<void> Listener::run() {
+  Timer pause(context_.io.get_executor());
+  while (acceptor_.is_open()) {
+    const auto [error] = co_await acceptor_.async_wait(net::Acceptor::wait_read, net::use_tuple);
+    if (error) {
+      co_return;  // closed
+    }
+    if (!accept_some()) {
+      pause.expires_after(kPause);
+      [[maybe_unused]] const auto outcome = co_await pause.async_wait(net::use_tuple);
+    }
+  }
+}
+
+bool Listener::accept_some() {
+  for (int i = 0; i < kAcceptsInARow; ++i) {
+    net::asio::ip::tcp::endpoint peer;
+    net::ErrorCode error;
+    net::Socket socket = acceptor_.accept(peer, error);
+    if (is_exhaustion(error)) {
+      if (SteadyClock::now() - complained_ > kComplaintEvery) {
+        complained_ = SteadyClock::now();
+        context_.log.daemon().error(fmt::format(
+            "accept on {}: {}; pausing", settings_.address.to_string(), to_lower(error.message())));
+      }
+      return false;
+    }
+    if (error == net::asio::error::would_block) {
+      return true;
+    }
+    if (error) {
+      continue;  // connected and gone
+    }
+    socket.native_non_blocking(true, error);
+    socket.set_option(net::asio::ip::tcp::no_delay(true), error);
+    lobby_.receive(std::move(socket), net::to_endpoint(peer), settings_);
+  }
+  return true;
+}
+
+void Listener::close() {
+  net::ErrorCode ignored;
+  acceptor_.close(ignored);
+}
+
+}  // namespace smtpguard::session

@@ -1,0 +1,203 @@
+#include "proxy/session/lobby.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <span>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "proxy/smtp/proxy_header.hpp"
+
+namespace smtpguard::session {
+
+namespace {
+
+using filters::Ending;
+using namespace std::chrono_literals;
+
+constexpr Milliseconds kProxyHeaderTime = 5s;  // as Postfix's smtpd_upstream_proxy_timeout
+constexpr std::size_t kPeeked = 4096;
+
+}  // namespace
+
+void Lobby::Visitor::on_deadline() noexcept {
+  is_expired = true;
+  cancel();
+}
+
+void Lobby::Visitor::cancel() noexcept {
+  net::ErrorCode ignored;
+  socket.cancel(ignored);
+}
+
+filters::SessionFacts Lobby::Visitor::facts() const {
+  filters::SessionFacts facts;
+  facts.id = id;
+  facts.client = client;
+  facts.listener = local;
+  facts.access = access;
+  facts.misbehaviour.early = talked_early ? 1 : 0;
+  return facts;
+}
+
+Lobby::~Lobby() {
+  visitors_.clear_and_dispose([](Visitor* visitor) { delete visitor; });
+}
+
+void Lobby::receive(net::Socket socket, const Endpoint& client, const ListenerSettings& listener) {
+  auto owned = std::make_unique<Visitor>(std::move(socket), client, listener);
+  Visitor& visitor = *owned;
+  net::ErrorCode error;
+  const auto local = visitor.socket.local_endpoint(error);
+  if (error) {
+    return;  // connected and left: nothing happened
+  }
+  visitor.local = net::to_endpoint(local);
+  visitors_.push_back(*owned.release());
+  if (is_closed_) {
+    return dismiss(visitor, Ending::Shutdown, "");
+  }
+  if (listener.proxy_from.contains(client.address)) {
+    visitor.proxy_header = std::make_unique<std::string>();
+    return wait(visitor, visitor.began + kProxyHeaderTime);
+  }
+  admit(visitor);
+}
+
+void Lobby::wait(Visitor& visitor, TimePoint deadline) {
+  visitor.is_expired = false;
+  context_.wheel.arm(visitor, deadline);
+  visitor.socket.async_wait(net::Socket::wait_read,
+                            [this, &visitor](const net::ErrorCode&) { on_wake(visitor); });
+}
+
+void Lobby::on_wake(Visitor& visitor) {
+  visitor.disarm();
+  if (is_closed_) {
+    return dismiss(visitor, Ending::Shutdown, "");
+  }
+  if (visitor.proxy_header) {
+    return read_proxy_header(visitor);
+  }
+  on_early_window(visitor);
+}
+
+// Takes from the socket exactly the octets of the header: what stands behind it is the client's.
+void Lobby::read_proxy_header(Visitor& visitor) {
+  std::string& header = *visitor.proxy_header;
+  const net::Io peeked =
+      net::peek_some(visitor.socket, std::span(context_.scratch.data(), kPeeked));
+  if (peeked.status == net::Io::Status::Closed || peeked.status == net::Io::Status::Broken) {
+    return dismiss(visitor, Ending::BadProxy, net::why(peeked));
+  }
+  std::string all = header;
+  all.append(context_.scratch.data(), peeked.count);
+  const smtp::ProxyParse parsed = smtp::parse_proxy_header(all);
+  if (parsed.state == smtp::ProxyParse::State::Bad) {
+    return dismiss(visitor, Ending::BadProxy, parsed.error);
+  }
+  const std::size_t to_take = parsed.header_bytes - header.size();
+  if (to_take != 0) {
+    net::read_some(visitor.socket, std::span(context_.scratch.data(), to_take));
+    header = all.substr(0, parsed.header_bytes);
+  }
+  if (parsed.state == smtp::ProxyParse::State::NeedMore) {
+    if (visitor.is_expired) {
+      return dismiss(visitor, Ending::BadProxy, "no whole header in time");
+    }
+    return wait(visitor, visitor.began + kProxyHeaderTime);
+  }
+  visitor.proxy_header.reset();
+  if (!parsed.header.is_local) {
+    visitor.client = parsed.header.source;
+    visitor.local = parsed.header.destination;
+  }
+  admit(visitor);
+}
+
+void Lobby::admit(Visitor& visitor) {
+  const RuntimeConfig& config = *context_.config;
+  visitor.access = filters::look_up(config.access, visitor.client.address);
+  const bool came_by_front_end = visitor.client != visitor.peer;
+  context_.log.connect(visitor.facts(), came_by_front_end ? &visitor.peer : nullptr);
+  auto place = context_.admission.enter(visitor.client.address, config.limits);
+  if (const auto* refusal = std::get_if<Admission::Refusal>(&place)) {
+    return dismiss(visitor, Ending::Refused, to_string(*refusal));
+  }
+  visitor.ticket = std::get<Admission::Ticket>(std::move(place));
+  const PolicySettings& policy = visitor.listener.policy;
+  const bool is_known_good = visitor.access.access == filters::Access::Allow;
+  if (is_known_good || policy.greet_delay == 0ms) {
+    return let_in(visitor);
+  }
+  if (policy.teaser) {
+    net::write_some(visitor.socket, fmt::format("220-{} ESMTP\r\n", config.hostname));
+  }
+  wait(visitor, visitor.began + policy.greet_delay);
+}
+
+void Lobby::on_early_window(Visitor& visitor) {
+  const net::Io peeked =
+      net::peek_some(visitor.socket, std::span(context_.scratch.data(), kPeeked));
+  switch (peeked.status) {
+    case net::Io::Status::Closed:
+      return dismiss(visitor, Ending::ClientClosed, "before the greeting");
+    case net::Io::Status::Broken:
+      return dismiss(visitor, Ending::ClientReset, "before the greeting");
+    case net::Io::Status::WouldBlock:
+      if (!visitor.is_expired) {
+        return wait(visitor, visitor.began + visitor.listener.policy.greet_delay);
+      }
+      break;
+    case net::Io::Status::Done: {
+      visitor.talked_early = true;
+      const std::chrono::duration<double> after = SteadyClock::now() - visitor.began;
+      context_.log.early(visitor.facts(), {"early",
+                                           "connect",
+                                           {context_.scratch.data(), peeked.count},
+                                           peeked.count,
+                                           after.count()});
+      break;
+    }
+  }
+  let_in(visitor);
+}
+
+void Lobby::let_in(Visitor& visitor) {
+  Arrival arrival{std::move(visitor.socket), std::move(visitor.ticket), visitor.facts(),
+                  visitor.began};
+  visitors_.erase_and_dispose(visitors_.iterator_to(visitor), [](Visitor* gone) { delete gone; });
+  begin_session_(std::move(arrival));
+}
+
+void Lobby::dismiss(Visitor& visitor, Ending ending, std::string_view detail) {
+  const filters::SessionFacts facts = visitor.facts();
+  filters::SessionRecord record;
+  record.began = visitor.began;
+  record.ending = ending;
+  record.ending_detail = detail;
+  if (ending == Ending::Refused || ending == Ending::Shutdown) {
+    const bool is_stop = ending == Ending::Shutdown;
+    const auto reply =
+        smtp::make_reply(421, is_stop ? "4.3.2" : "4.7.0",
+                         fmt::format("{} {} (session {})", context_.config->hostname,
+                                     is_stop ? "is closing, please try again" : detail, facts.id));
+    net::write_some(visitor.socket, reply.to_wire());
+    record.deferred = 1;
+    context_.log.reply(facts, "", reply);
+  }
+  context_.log.end(facts, record, SteadyClock::now());
+  visitors_.erase_and_dispose(visitors_.iterator_to(visitor), [](Visitor* gone) { delete gone; });
+}
+
+void Lobby::close() {
+  is_closed_ = true;
+  for (Visitor& visitor : visitors_) {
+    visitor.cancel();
+  }
+}
+
+}  // namespace smtpguard::session

@@ -1,0 +1,331 @@
+#include "proxy/session/session.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "filters/policy.hpp"
+#include "proxy/session/body_relay.hpp"
+
+namespace smtpguard::session {
+
+namespace {
+
+using Kind = smtp::Action::Kind;
+using filters::Ending;
+
+// Commands are short; what a pipelining client sends beyond them stays in the socket.
+constexpr std::size_t kCommandRead = 4096;
+// A flood of notes must not become a flood of lines: the rest is counted in the summary.
+constexpr std::uint32_t kNotesLogged = 5;
+
+smtp::ServerLimits dialog_limits(const LimitSettings& limits) {
+  return {limits.recipients, limits.transactions, limits.commands, limits.errors};
+}
+
+}  // namespace
+
+// The path of a session, from the greeting to the close.
+net::Awaitable<void> Session::run() {
+  const std::string_view early = client_.arrived_meanwhile();
+  if (!early.empty() && facts_.misbehaviour.early == 0) {
+    ++facts_.misbehaviour.early;
+    context_.log.early(facts_, {"early", "connect", early, early.size(), seconds_since_connect()});
+  }
+  dialog_.set_offer(offer());
+  while (!is_ended_) {
+    smtp::Action action = dialog_.next_action();
+    switch (action.kind) {
+      case Kind::ReadCommand:
+        co_await read_command();
+        break;
+      case Kind::Say:
+        co_await say(std::move(action));
+        break;
+      case Kind::Judge:
+        judge();
+        break;
+      case Kind::Ask:
+        co_await ask(std::move(action.question));
+        break;
+      case Kind::RelayBody:
+        co_await relay_body();
+        break;
+      case Kind::DropBackend:
+        backend_.drop();
+        break;
+      case Kind::Note:
+        tell(action.note);
+        break;
+      case Kind::Close:
+        is_ended_ = true;
+        break;
+    }
+  }
+  finish();
+  co_await client_.linger_and_close();
+}
+
+Session::Session(Context& context, Arrival arrival)
+    : context_(context),
+      config_(context.config),
+      ticket_(std::move(arrival.ticket)),
+      facts_(std::move(arrival.facts)),
+      client_(context, std::move(arrival.socket)),
+      backend_(context, config_->backend, client_.wait()),
+      dialog_(config_->hostname, facts_.id, dialog_limits(config_->limits)),
+      command_deadline_(SteadyClock::now() + config_->limits.command_timeout),
+      session_deadline_(arrival.began + config_->limits.session_timeout) {
+  record_.began = arrival.began;
+}
+
+net::Awaitable<void> Session::read_command() {
+  const TimePoint deadline = std::min(command_deadline_, session_deadline_);
+  const ClientChannel::Fill got = co_await client_.fill(deadline, false, kCommandRead);
+  switch (got) {
+    case ClientChannel::Fill::Input: {
+      std::string_view input = client_.take();
+      dialog_.on_input(input);
+      client_.keep(input);
+      break;
+    }
+    case ClientChannel::Fill::Nudge:
+      break;  // the dialog was told already
+    case ClientChannel::Fill::Deadline:
+      record_.ending = Ending::Timeout;
+      record_.ending_detail =
+          fmt::format("command after {}", smtp::to_string(dialog_.verb_in_hand()));
+      if (deadline == session_deadline_) {
+        record_.ending = Ending::Abuse;
+        record_.ending_detail = "session too long";
+        dialog_.on_limit("session too long");
+      } else {
+        dialog_.on_timeout();
+      }
+      break;
+    case ClientChannel::Fill::Lost:
+      is_ended_ = true;
+      break;
+  }
+}
+
+net::Awaitable<void> Session::say(smtp::Action action) {
+  log_reply(action.reply, action.said);
+  const std::string bytes = action.reply.to_wire();
+  const bool taken = co_await client_.write(bytes);
+  is_ended_ = is_ended_ || !taken;
+  command_deadline_ = SteadyClock::now() + config_->limits.command_timeout;
+}
+
+net::Awaitable<void> Session::ask(smtp::Question question) {
+  if (!backend_.is_connected()) {
+    backend_.set_identity(identity());
+  }
+  record_.backend = config_->backend.address.to_string();
+  const smtp::Reply reply = co_await backend_.ask(std::move(question));
+  tell_backend_trouble();
+  dialog_.set_offer(offer());
+  dialog_.on_unexpected_input(client_.arrived_meanwhile());
+  dialog_.on_backend_reply(reply);
+}
+
+net::Awaitable<void> Session::relay_body() {
+  body_began_ = SteadyClock::now();
+  BodyRelay relay(context_, client_, backend_, offer().message_size, session_deadline_);
+  const BodyRelay::Outcome outcome = co_await relay.run();
+  body_octets_ = relay.octets();
+  record_.message_octets += body_octets_;
+  body_reply_is_due_ = true;
+  tell_backend_trouble();
+  switch (outcome) {
+    case BodyRelay::Outcome::Complete:
+      dialog_.on_body_complete();
+      break;
+    case BodyRelay::Outcome::Refused:
+      dialog_.on_body_refused(relay.reply());
+      break;
+    case BodyRelay::Outcome::ClientLost:
+      record_.ending_detail = fmt::format("inside a message after {} octets", body_octets_);
+      is_ended_ = true;
+      break;
+    case BodyRelay::Outcome::TooSlow:
+      record_.ending = Ending::Timeout;
+      record_.ending_detail = fmt::format("message after {} octets", body_octets_);
+      dialog_.on_timeout();
+      break;
+    case BodyRelay::Outcome::TooMuch:
+      dialog_.on_limit("message far beyond the size limit");
+      break;
+  }
+}
+
+// MAIL of a condemned client costs no backend connection; the verdict is told at RCPT.
+void Session::judge() {
+  const smtp::Command& command = dialog_.command();
+  smtp::Judgement judgement;
+  if (command.verb == smtp::Verb::Mail) {
+    record_.sender = fmt::format("<{}>", command.path.address());
+    ++record_.transactions;
+    if (filters::is_condemned(facts_)) {
+      judgement.kind = smtp::Judgement::Kind::Hold;
+    }
+  } else {
+    const filters::Verdict verdict = filters::judge_recipient(
+        facts_, config_->recipients, command.path.local_part, command.path.domain);
+    if (verdict.kind == filters::Verdict::Kind::Refuse) {
+      reason_ = verdict.reason;
+      judgement.kind = smtp::Judgement::Kind::Refuse;
+      judgement.reply = smtp::make_reply(verdict.code, verdict.enhanced,
+                                         fmt::format("{} (session {})", verdict.text, facts_.id));
+    }
+  }
+  dialog_.on_judgement(judgement);
+}
+
+void Session::tell(const smtp::Note& note) {
+  const bool is_pipelining = note.kind == smtp::Note::Kind::Pipelining;
+  std::uint32_t& counter =
+      is_pipelining ? facts_.misbehaviour.pipelining : facts_.misbehaviour.bare_lf;
+  if (++counter > kNotesLogged) {
+    return;
+  }
+  context_.log.early(facts_, {is_pipelining ? "pipelining" : "bare-lf", smtp::to_string(note.after),
+                              note.bytes, note.count, seconds_since_connect()});
+}
+
+void Session::log_reply(const smtp::Reply& reply, const std::string& said) {
+  record_.refused += reply.is_permanent_failure() ? 1U : 0U;
+  record_.deferred += reply.is_temporary_failure() ? 1U : 0U;
+  const smtp::Command& command = dialog_.command();
+  if (std::exchange(body_reply_is_due_, false)) {
+    record_.delivered += reply.is_positive() ? 1U : 0U;
+    const std::chrono::duration<double> took = SteadyClock::now() - body_began_;
+    context_.log.data(facts_, body_octets_, took.count(), reply);
+    return;
+  }
+  if (!said.empty() || dialog_.gave_up()) {
+    context_.log.reply(facts_, said, reply);
+    return;
+  }
+  switch (dialog_.verb_in_hand()) {
+    case smtp::Verb::Helo:
+    case smtp::Verb::Ehlo:
+      facts_.helo = dialog_.helo();
+      facts_.is_esmtp = dialog_.is_esmtp();
+      context_.log.helo(facts_);
+      break;
+    case smtp::Verb::Mail:
+      context_.log.mail(facts_, command, reply);
+      break;
+    case smtp::Verb::Rcpt:
+      record_.add_recipient(command.path.address(), reply.code);
+      context_.log.rcpt(facts_, command, reply, std::exchange(reason_, {}));
+      break;
+    default:
+      if (!reply.is_positive()) {
+        context_.log.reply(facts_, smtp::to_string(dialog_.verb_in_hand()), reply);
+      }
+      break;
+  }
+}
+
+void Session::tell_backend_trouble() {
+  const std::string trouble = backend_.take_trouble();
+  if (trouble.empty()) {
+    return;
+  }
+  if (record_.backend_trouble.empty()) {
+    record_.backend_trouble = trouble;
+  }
+  context_.log.backend(facts_, record_.backend, trouble);
+}
+
+void Session::finish() {
+  backend_.drop();
+  record_.commands = dialog_.commands();
+  if (client_.lost() != ClientChannel::Loss::None) {
+    record_.ending = ending_of_loss();
+  } else if (dialog_.has_quit()) {
+    record_.ending = Ending::Quit;
+  } else if (record_.ending == Ending::ClientClosed && dialog_.is_shutting_down()) {
+    record_.ending = Ending::Shutdown;
+  } else if (record_.ending == Ending::ClientClosed) {
+    record_.ending = Ending::Abuse;
+    record_.ending_detail = dialog_.limit_reached();
+  }
+  context_.log.end(facts_, record_, SteadyClock::now());
+}
+
+Ending Session::ending_of_loss() {
+  if (record_.ending_detail.empty()) {
+    record_.ending_detail = dialog_.has_begun()
+                                ? fmt::format("after {}", smtp::to_string(dialog_.verb_in_hand()))
+                                : "before any command";
+  }
+  switch (client_.lost()) {
+    case ClientChannel::Loss::Reset:
+      return dialog_.has_quit() ? Ending::Quit : Ending::ClientReset;
+    case ClientChannel::Loss::NotReading:
+      return Ending::NotReading;
+    case ClientChannel::Loss::Aborted:
+      return Ending::Shutdown;
+    case ClientChannel::Loss::Closed:
+    case ClientChannel::Loss::None:
+      break;
+  }
+  return dialog_.has_quit() ? Ending::Quit : Ending::ClientClosed;
+}
+
+void Session::stop_gently() {
+  dialog_.on_shutdown();
+  client_.wait().nudge();
+}
+
+void Session::stop_now() {
+  client_.wait().abort();
+}
+
+smtp::Offer Session::offer() const {
+  smtp::Offer offer;
+  offer.capabilities =
+      context_.backend_capabilities.value_or(smtp::capabilities_before_any_backend());
+  const std::uint64_t ours = to_number(config_->limits.message_size);
+  const std::uint64_t theirs = offer.capabilities.size;
+  offer.message_size = theirs == 0 ? ours : std::min(ours, theirs);
+  // Withheld from strangers (DESIGN section 3): who pipelines all the same gives itself away.
+  offer.pipelining = facts_.access.access == filters::Access::Allow;
+  return offer;
+}
+
+smtp::ClientIdentity Session::identity() const {
+  smtp::ClientIdentity identity;
+  switch (config_->backend.identity) {
+    case Identity::ProxyV2:
+      identity.hand_off = smtp::HandOff::ProxyV2;
+      break;
+    case Identity::ProxyV1:
+      identity.hand_off = smtp::HandOff::ProxyV1;
+      break;
+    case Identity::Xclient:
+      identity.hand_off = smtp::HandOff::Xclient;
+      break;
+    case Identity::None:
+      identity.hand_off = smtp::HandOff::None;
+      break;
+  }
+  identity.client = facts_.client;
+  identity.destination = facts_.listener;
+  identity.helo = dialog_.helo();
+  identity.is_esmtp = dialog_.is_esmtp();
+  identity.hostname = config_->hostname;
+  identity.session_id = facts_.id;
+  return identity;
+}
+
+double Session::seconds_since_connect() const {
+  return std::chrono::duration<double>(SteadyClock::now() - record_.began).count();
+}
+
+}  // namespace smtpguard::session

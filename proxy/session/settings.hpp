@@ -1,6 +1,6 @@
-// Settings of the session room: where we listen, whom we hand over to, how long we wait, how much we take.
-// Owns: values only; every default is safe in production.   Called by: service (reads them), session.
-// Fails: never; checked where they are read (proxy/service/settings.cpp).
+// Settings of the session room: where we listen, whom we hand over to, how long we wait, how much
+// we take. Owns: values only; every default is safe in production.   Called by: service (reads
+// them), session. Fails: never; checked where they are read (proxy/service/settings.cpp).
 #pragma once
 
 #include <cstdint>
@@ -42,9 +42,9 @@ struct BackendSettings {
   Identity identity = Identity::ProxyV2;
   Milliseconds connect_timeout = 10s;
   Milliseconds greeting_timeout = 60s;
-  Milliseconds reply_timeout = 300s;    // MAIL, RCPT and the rest (RFC 5321 4.5.3.2)
-  Milliseconds data_timeout = 180s;     // DATA's 354, and each block that the backend must take
-  Milliseconds end_timeout = 570s;      // the answer to end-of-data: under the client's ten minutes
+  Milliseconds reply_timeout = 300s;  // MAIL, RCPT and the rest (RFC 5321 4.5.3.2)
+  Milliseconds data_timeout = 180s;   // DATA's 354, and each block that the backend must take
+  Milliseconds end_timeout = 570s;    // the answer to end-of-data: under the client's ten minutes
 };
 
 // [limits]
@@ -53,10 +53,10 @@ struct LimitSettings {
   std::uint32_t connections_per_address = 20;   // IPv4 address, IPv6 /64 counts as network
   std::uint32_t connections_per_network = 100;  // IPv4 /24, IPv6 /64
   ByteCount message_size{50'000'000};
-  std::uint32_t recipients = 1000;  // in one transaction (RFC 5321 4.5.3.1.8: at least 100)
-  std::uint32_t transactions = 200;  // in one session
-  std::uint32_t commands = 2000;     // in one session, above what its recipients need
-  std::uint32_t errors = 20;         // 4xx and 5xx of ours for bad commands, then 421
+  std::uint32_t recipients = 1000;      // in one transaction (RFC 5321 4.5.3.1.8: at least 100)
+  std::uint32_t transactions = 200;     // in one session
+  std::uint32_t commands = 2000;        // in one session, above what its recipients need
+  std::uint32_t errors = 20;            // 4xx and 5xx of ours for bad commands, then 421
   Milliseconds command_timeout = 300s;  // for one whole command (RFC 5321 4.5.3.2.7)
   Milliseconds data_timeout = 180s;     // for each block of a message
   Milliseconds write_timeout = 60s;     // for a client to take a reply
@@ -67,10 +67,10 @@ struct LimitSettings {
 // [log]
 struct LogSettings {
   enum class Format : std::uint8_t { Text, Json };
-  bool syslog = true;   // facility mail; with -d stderr instead
-  std::string file;     // empty: none
+  bool syslog = true;  // facility mail; with -d stderr instead
+  std::string file;    // empty: none
   Format file_format = Format::Text;
-  bool events = true;   // a line per event, beside the summary line of each session
+  bool events = true;  // a line per event, beside the summary line of each session
 };
 
 // What a session needs to know, swapped as a whole by a reload.

@@ -1,0 +1,152 @@
+#include "proxy/session/worker.hpp"
+
+#include <fmt/format.h>
+
+#include <boost/asio/basic_waitable_timer.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+#include <chrono>
+#include <exception>
+#include <utility>
+
+namespace smtpguard::session {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+// Until the backend has answered once; every hand-off teaches as well.
+constexpr Milliseconds kLearnEvery = 5s;
+
+net::Awaitable<void> run_owned(std::unique_ptr<Session> session) {
+  co_await session->run();
+}
+
+std::string text_of(const std::exception_ptr& crash) {
+  try {
+    std::rethrow_exception(crash);
+  } catch (const std::exception& error) {
+    return error.what();
+  } catch (...) {
+    return "unknown exception";  // counted and logged by the caller
+  }
+}
+
+}  // namespace
+
+Worker::Worker(SessionLog& log, std::shared_ptr<const RuntimeConfig> config)
+    : context_{io_, wheel_, admission_, log, std::move(config), {}, {}, {}},
+      lobby_(context_, [this](Arrival arrival) { begin_session(std::move(arrival)); }) {}
+
+Worker::~Worker() = default;
+
+void Worker::listen(const ListenerSettings& settings, net::Descriptor listening) {
+  Listener& listener = listeners_.emplace_back(
+      context_, lobby_, settings, net::make_acceptor(io_, settings.address, std::move(listening)));
+  net::asio::co_spawn(io_, listener.run(), [this](const std::exception_ptr& crash) {
+    if (crash) {
+      context_.log.daemon().error(fmt::format("listener ended: {}", text_of(crash)));
+    }
+  });
+}
+
+void Worker::begin_session(Arrival arrival) {
+  auto session = std::make_unique<Session>(context_, std::move(arrival));
+  sessions_.push_back(*session);
+  ++session_count_;
+  if (is_stopping_) {
+    session->stop_gently();
+  }
+  std::string id = session->id();
+  net::asio::co_spawn(
+      io_, run_owned(std::move(session)),
+      [this, id = std::move(id)](const std::exception_ptr& crash) { session_ended(id, crash); });
+}
+
+void Worker::session_ended(const std::string& id, const std::exception_ptr& crash) {
+  --session_count_;
+  if (crash) {
+    ++crashed_;
+    context_.log.daemon().error(
+        fmt::format("session={} event=fault text=\"{}\"", id, text_of(crash)));
+  }
+  end_if_done();
+}
+
+void Worker::learn_capabilities() {
+  net::asio::co_spawn(io_, learn(), [this](const std::exception_ptr& crash) {
+    if (crash) {
+      context_.log.daemon().error(fmt::format("asking the backend ended: {}", text_of(crash)));
+    }
+    end_if_done();
+  });
+}
+
+net::Awaitable<void> Worker::learn() {
+  const std::shared_ptr<const RuntimeConfig> config = context_.config;
+  const std::string address = config->backend.address.to_string();
+  Backend backend(context_, config->backend, learning_);
+  smtp::ClientIdentity identity;
+  identity.is_probe = true;
+  identity.hostname = config->hostname;
+  identity.hand_off =
+      config->backend.identity == Identity::ProxyV2 ? smtp::HandOff::ProxyV2 : smtp::HandOff::None;
+  net::asio::basic_waitable_timer<SteadyClock, net::asio::wait_traits<SteadyClock>, net::Executor>
+      pause(io_.get_executor());
+  bool has_complained = false;
+  while (!is_stopping_ && !context_.backend_capabilities) {
+    backend.set_identity(identity);
+    smtp::Question question;
+    const smtp::Reply reply = co_await backend.ask(std::move(question));
+    backend.drop();
+    if (reply.is_positive()) {
+      break;
+    }
+    if (!std::exchange(has_complained, true) && !is_stopping_) {
+      context_.log.daemon().warning(fmt::format("backend {}: {}; messages get 451 until it answers",
+                                                address, backend.take_trouble()));
+    }
+    pause.expires_after(kLearnEvery);
+    [[maybe_unused]] const auto outcome = co_await pause.async_wait(net::use_tuple);
+  }
+  if (context_.backend_capabilities) {
+    context_.log.daemon().info(fmt::format("backend {} answers", address));
+  }
+}
+
+void Worker::run() {
+  io_.run();
+}
+
+void Worker::stop_gently() {
+  if (std::exchange(is_stopping_, true)) {
+    return;
+  }
+  for (Listener& listener : listeners_) {
+    listener.close();
+  }
+  lobby_.close();
+  learning_.abort();
+  for (Session& session : sessions_) {
+    session.stop_gently();
+  }
+  wheel_.arm(patience_, SteadyClock::now() + context_.config->limits.drain_timeout);
+  // Behind the cancelled waits of the visitors, which say 421 and go.
+  net::asio::post(io_, [this] { end_if_done(); });
+}
+
+void Worker::stop_now() {
+  stop_gently();
+  for (Session& session : sessions_) {
+    session.stop_now();
+  }
+}
+
+// The wheel's timer is what would keep run() from returning.
+void Worker::end_if_done() {
+  if (is_stopping_ && session_count_ == 0 && lobby_.size() == 0) {
+    io_.stop();
+  }
+}
+
+}  // namespace smtpguard::session

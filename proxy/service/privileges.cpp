@@ -1,0 +1,36 @@
+#include "proxy/service/privileges.hpp"
+
+#include <fmt/format.h>
+#include <grp.h>
+#include <pwd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace smtpguard::service {
+
+namespace {
+constexpr const char* kUser = "_smtpguard";
+}
+
+Result<std::string> drop_privileges() {
+  if (::geteuid() != 0) {
+    return std::string();
+  }
+  const passwd* user = ::getpwnam(kUser);
+  if (user == nullptr) {
+    return fmt::format(
+        "running as root: there is no user {} to change to; create it with "
+        "useradd --system --shell /usr/sbin/nologin {}",
+        kUser, kUser);
+  }
+  if (::setgroups(1, &user->pw_gid) != 0 ||
+      ::setresgid(user->pw_gid, user->pw_gid, user->pw_gid) != 0 ||
+      ::setresuid(user->pw_uid, user->pw_uid, user->pw_uid) != 0) {
+    return Error{fmt::format("change to user {}: {}", kUser, std::strerror(errno))};
+  }
+  return fmt::format("running as {}", kUser);
+}
+
+}  // namespace smtpguard::service

@@ -1,0 +1,72 @@
+// Admission — how many connections there are: per address, per network (IPv4 /24, IPv6 /64), in
+// total. Owns: the counters; bounded by the total itself.   Called by: Lobby; one per worker.
+// Fails: enter() returns the refusal in words; nothing is counted then.
+// IPv4-mapped addresses were made IPv4 before (IpAddress), so one client has one counter.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <variant>
+
+#include "conf/base/ip_address.hpp"
+#include "proxy/session/settings.hpp"
+
+namespace smtpguard::session {
+
+class Admission {
+ public:
+  // A place that was taken; given back when it dies. Must not outlive the Admission.
+  class Ticket {
+   public:
+    Ticket() = default;
+    Ticket(Ticket&& other) noexcept
+        : admission_(std::exchange(other.admission_, nullptr)), client_(other.client_) {}
+    Ticket& operator=(Ticket&& other) noexcept {
+      std::swap(admission_, other.admission_);
+      std::swap(client_, other.client_);
+      return *this;
+    }
+    Ticket(const Ticket&) = delete;
+    Ticket& operator=(const Ticket&) = delete;
+    ~Ticket();
+
+   private:
+    friend class Admission;
+    Ticket(Admission& admission, const IpAddress& client)
+        : admission_(&admission), client_(client) {}
+
+    Admission* admission_ = nullptr;
+    IpAddress client_;
+  };
+
+  enum class Refusal : std::uint8_t { Total, Network, Address };
+
+  Admission();
+  std::variant<Ticket, Refusal> enter(const IpAddress& client, const LimitSettings& limits);
+  std::uint32_t total() const { return total_; }
+  // How many counters are kept; for tests of the bound.
+  std::size_t counters() const { return addresses_.size() + networks_.size(); }
+
+ private:
+  // Strangers choose their addresses: the hash is seeded, so that they cannot choose collisions.
+  struct SeededHash {
+    std::size_t seed;
+    std::size_t operator()(const IpAddress& address) const noexcept;
+  };
+  using Counters = std::unordered_map<IpAddress, std::uint32_t, SeededHash>;
+
+  void leave(const IpAddress& client);
+
+  std::uint32_t total_ = 0;
+  Counters addresses_;
+  Counters networks_;
+};
+
+// "too many connections from your address"
+std::string_view to_string(Admission::Refusal refusal);
+// IPv4 /24, IPv6 /64.
+IpAddress network_of(const IpAddress& client);
+
+}  // namespace smtpguard::session

@@ -1,0 +1,74 @@
+// Backend — the connection to the real MTA on behalf of one session.
+// Owns: its socket and the ClientDialog; at most one connection at a time, opened late.
+// Called by: Session (questions), BodyRelay (the message).
+// Fails: ask() always gives a reply; trouble becomes 451 and is told once in the session's log.
+// It decides nothing: ClientDialog says what to do, this does it.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "proxy/net/socket_wait.hpp"
+#include "proxy/net/tcp.hpp"
+#include "proxy/session/context.hpp"
+#include "proxy/smtp/client_dialog.hpp"
+
+namespace smtpguard::session {
+
+class Backend {
+ public:
+  // `wait` is the session's one wait; `config` and the rest outlive this.
+  Backend(Context& context, const BackendSettings& settings, net::SocketWait& wait)
+      : context_(context), settings_(settings), wait_(wait) {}
+
+  // Whom the next connection is opened for.
+  void set_identity(smtp::ClientIdentity identity) { identity_ = std::move(identity); }
+
+  // Opens a connection if the question may begin one and none is usable.
+  net::Awaitable<smtp::Reply> ask(smtp::Question question);
+
+  // A piece of the message. False: the backend is gone or has refused; see refusal().
+  net::Awaitable<bool> write(std::string_view bytes);
+  // Looks whether the backend has said something in the body, where nothing is due. False as above.
+  bool is_silent_in_body();
+  // The backend's early answer to the message, or 451.
+  smtp::Reply refusal() const;
+
+  // Ends the connection without ceremony: inside a message this is what keeps it from being
+  // delivered.
+  void abort();
+  // Says QUIT first.
+  void drop();
+
+  bool is_connected() const { return connection_.has_value(); }
+  // The first trouble of the newest connection, taken once; empty: none.
+  std::string take_trouble();
+
+ private:
+  struct Connection {
+    Connection(net::asio::io_context& io, smtp::ClientIdentity identity)
+        : socket(io.get_executor()), dialog(std::move(identity)) {}
+    net::Socket socket;
+    smtp::ClientDialog dialog;
+  };
+
+  bool needs_new_connection(const smtp::Question& question);
+  net::Awaitable<void> connect();
+  net::Awaitable<void> send(std::string_view bytes, TimePoint deadline);
+  net::Awaitable<void> receive(TimePoint deadline);
+  // Reads what is there; false: nothing was.
+  bool read_now();
+  void finish_question();
+  Milliseconds time_for(smtp::ClientAction::Stage stage) const;
+
+  Context& context_;
+  const BackendSettings& settings_;
+  net::SocketWait& wait_;
+  smtp::ClientIdentity identity_;
+  std::optional<Connection> connection_;
+  std::optional<smtp::Reply> early_refusal_;
+  std::string trouble_;
+};
+
+}  // namespace smtpguard::session

@@ -1,0 +1,62 @@
+// BodyRelay — carries one message from the client to the backend: decoded once, framed anew.
+// Owns: the decoder and the encoder; at most one piece that the backend has not taken yet.
+// Called by: Session, after 354.
+// Fails: by Outcome. A fault, a limit or a dead backend is answered only after the client's true
+// end of data, where the client reads the answer; the backend has been cut off without its dot by
+// then. RFC 5321 4.1.1.4, 4.5.3.2.5; never the whole message in memory: what the backend does not
+// take stops the reading from the client.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "conf/base/clock.hpp"
+#include "proxy/session/backend.hpp"
+#include "proxy/session/client_channel.hpp"
+#include "proxy/smtp/data_decoder.hpp"
+#include "proxy/smtp/data_encoder.hpp"
+#include "proxy/smtp/reply.hpp"
+
+namespace smtpguard::session {
+
+class BodyRelay {
+ public:
+  enum class Outcome : std::uint8_t {
+    Complete,    // all but the backend's answer
+    Refused,     // reply() says it; nothing was delivered
+    ClientLost,  // gone inside the message; nothing was delivered
+    TooSlow,     // the client sent nothing for too long
+    TooMuch,     // went on far beyond the size limit
+  };
+
+  BodyRelay(Context& context, ClientChannel& client, Backend& backend, std::uint64_t size_limit,
+            TimePoint session_deadline)
+      : context_(context),
+        client_(client),
+        backend_(backend),
+        size_limit_(size_limit),
+        session_deadline_(session_deadline) {}
+
+  net::Awaitable<Outcome> run();
+
+  const smtp::Reply& reply() const { return *refusal_; }
+  std::uint64_t octets() const { return decoder_.octets(); }
+
+ private:
+  // Decodes `input` into context_.encoded. True: the end of data was in it.
+  bool convert(std::string_view& input);
+  // The message is not to be delivered: cut the backend off, and only look for the end from now on.
+  void refuse(const smtp::Reply& reply);
+  net::Awaitable<void> pass_on();
+
+  Context& context_;
+  ClientChannel& client_;
+  Backend& backend_;
+  std::uint64_t size_limit_;
+  TimePoint session_deadline_;
+  smtp::DataDecoder decoder_;
+  smtp::DataEncoder encoder_;
+  std::optional<smtp::Reply> refusal_;
+};
+
+}  // namespace smtpguard::session

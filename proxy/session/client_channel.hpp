@@ -1,0 +1,59 @@
+// ClientChannel — the client's socket, seen as input that waits and output that is taken.
+// Owns: the socket, and input that came too early to be used.   Called by: Session, BodyRelay.
+// Fails: by Fill and bool; why the client is gone is told by lost().
+// Input that was read is used up or kept before the next co_await: the scratch belongs to all.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "proxy/net/socket_wait.hpp"
+#include "proxy/net/tcp.hpp"
+#include "proxy/session/context.hpp"
+
+namespace smtpguard::session {
+
+class ClientChannel {
+ public:
+  enum class Fill : std::uint8_t { Input, Deadline, Nudge, Lost };
+  // Why the client is gone.
+  enum class Loss : std::uint8_t { None, Closed, Reset, NotReading, Aborted };
+
+  ClientChannel(Context& context, net::Socket socket)
+      : context_(context), socket_(std::move(socket)), wait_(context.wheel) {}
+
+  // Waits until take() has something to give. `read_at_once`: try before waiting (in a body, where
+  // more is likely there already).
+  net::Awaitable<Fill> fill(TimePoint deadline, bool read_at_once, std::size_t at_most);
+  // What fill() got. Valid until the next co_await; what is not used must be given to keep().
+  std::string_view take();
+  void keep(std::string_view rest);
+  // What is in the socket and was not read yet, at most 4 KB: looks without waiting or taking.
+  // Valid until the next co_await.
+  std::string_view arrived_meanwhile();
+
+  // Writes all, or tells false: the client is gone or does not read.
+  net::Awaitable<bool> write(std::string_view bytes);
+  // Ends the stream so that the client can still read our last reply though it has sent more.
+  net::Awaitable<void> linger_and_close();
+
+  net::SocketWait& wait() { return wait_; }
+  Loss lost() const { return loss_; }
+  // "connection reset by peer"; for Reset.
+  const std::string& loss_detail() const { return loss_detail_; }
+
+ private:
+  Fill lose(Loss loss, std::string detail = {});
+  Fill read(std::size_t at_most, bool& would_block);
+
+  Context& context_;
+  net::Socket socket_;
+  net::SocketWait wait_;
+  std::string kept_;
+  std::size_t kept_from_ = 0;
+  std::size_t in_scratch_ = 0;
+  Loss loss_ = Loss::None;
+  std::string loss_detail_;
+};
+
+}  // namespace smtpguard::session

@@ -1,0 +1,42 @@
+// Context — what all sessions of one event loop share.
+// Owns: the scratch buffers and what was learned of the backend.   Called by: everything in
+// session/. Fails: never. It outlives every session of its worker.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "proxy/net/deadline_wheel.hpp"
+#include "proxy/net/types.hpp"
+#include "proxy/session/admission.hpp"
+#include "proxy/session/session_log.hpp"
+#include "proxy/session/settings.hpp"
+#include "proxy/smtp/capabilities.hpp"
+
+namespace smtpguard::session {
+
+inline constexpr std::size_t kScratch = 65536;
+
+struct Context {
+  net::asio::io_context& io;
+  net::DeadlineWheel& wheel;
+  Admission& admission;
+  SessionLog& log;
+  // Shared with the sessions that began under it: a reload swaps it, they keep theirs.
+  std::shared_ptr<const RuntimeConfig> config;
+  // Learned at the last hand-off or probe; nothing before the first.
+  std::optional<smtp::Capabilities> backend_capabilities;
+  // Read into and encoded into, never held over a co_await: one for all sessions, since an idle
+  // session must not own a buffer.
+  std::array<char, kScratch> scratch;
+  std::string encoded;
+};
+
+// 10 characters without vowels or look-alikes, random: says nothing about load, and fits
+// std::string's own buffer.
+std::string make_session_id();
+
+}  // namespace smtpguard::session

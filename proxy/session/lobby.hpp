@@ -1,0 +1,83 @@
+// Lobby — where a client that has said nothing yet waits for its greeting.
+// Owns: the visitors: one small object each, without coroutine or buffer.   Called by: Listener.
+// Fails: never; who closes, is refused or sends a bad PROXY header is logged and gone.
+// Steps 1 and 2 of a connection's path: PROXY header from trusted networks, admission, the teaser,
+// then the early window, until bytes come or it is over. Then a Session begins.
+#pragma once
+
+#include <boost/intrusive/list.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "proxy/net/deadline_wheel.hpp"
+#include "proxy/net/tcp.hpp"
+#include "proxy/session/context.hpp"
+#include "proxy/session/session.hpp"
+
+namespace smtpguard::session {
+
+class Lobby {
+ public:
+  // `begin_session` takes over a visitor whose greeting is due.
+  Lobby(Context& context, std::function<void(Arrival)> begin_session)
+      : context_(context), begin_session_(std::move(begin_session)) {}
+  Lobby(const Lobby&) = delete;
+  Lobby& operator=(const Lobby&) = delete;
+  ~Lobby();
+
+  // `listener` outlives the visitor.
+  void receive(net::Socket socket, const Endpoint& client, const ListenerSettings& listener);
+
+  // Everybody gets 421; nobody is let in any more.
+  void close();
+
+  std::size_t size() const { return visitors_.size(); }
+
+ private:
+  // The wait's handler is the only one who acts on a visitor; a deadline or the close of the lobby
+  // just cancels the wait, so no handler can ever run for a visitor that is gone.
+  class Visitor final : public net::DeadlineWheel::Entry,
+                        public boost::intrusive::list_base_hook<boost::intrusive::tag<Lobby>> {
+   public:
+    Visitor(net::Socket accepted, const Endpoint& from, const ListenerSettings& where)
+        : socket(std::move(accepted)), peer(from), client(from), listener(where) {}
+
+    void on_deadline() noexcept override;
+    void cancel() noexcept;
+    filters::SessionFacts facts() const;
+
+    net::Socket socket;
+    Endpoint peer;    // of the socket
+    Endpoint client;  // the same, or what a trusted front end said
+    Endpoint local;
+    const ListenerSettings& listener;
+    TimePoint began = SteadyClock::now();
+    std::string id = make_session_id();
+    std::unique_ptr<std::string> proxy_header;  // while it is being read
+    Admission::Ticket ticket;
+    filters::AccessAnswer access;
+    bool is_expired = false;
+    bool talked_early = false;
+  };
+  using Visitors = boost::intrusive::list<
+      Visitor,
+      boost::intrusive::base_hook<boost::intrusive::list_base_hook<boost::intrusive::tag<Lobby>>>>;
+
+  void wait(Visitor& visitor, TimePoint deadline);
+  void on_wake(Visitor& visitor);
+  void read_proxy_header(Visitor& visitor);
+  // The client's true address is known.
+  void admit(Visitor& visitor);
+  void on_early_window(Visitor& visitor);
+  void let_in(Visitor& visitor);
+  void dismiss(Visitor& visitor, filters::Ending ending, std::string_view detail);
+
+  Context& context_;
+  std::function<void(Arrival)> begin_session_;
+  Visitors visitors_;
+  bool is_closed_ = false;
+};
+
+}  // namespace smtpguard::session

@@ -1,0 +1,81 @@
+// Session — carries one client from the greeting to the close; knows no SMTP, judges nothing.
+// Owns: the client's socket, the dialog, the backend connection, the record; all die with it.
+// Called by: Worker, which spawns run() and keeps a list of the living.
+// Fails: never outwards; every end is told in the record. An exception is a bug: the Worker counts
+// it.
+//
+// smtp::ServerDialog says what is next, Session does it, and tells the dialog what came of it.
+#pragma once
+
+#include <boost/intrusive/list.hpp>
+#include <memory>
+#include <string>
+
+#include "filters/session_facts.hpp"
+#include "filters/session_record.hpp"
+#include "proxy/session/backend.hpp"
+#include "proxy/session/client_channel.hpp"
+#include "proxy/session/context.hpp"
+#include "proxy/smtp/server_dialog.hpp"
+
+namespace smtpguard::session {
+
+// What the lobby hands over: a client whose greeting is due.
+struct Arrival {
+  net::Socket socket;
+  Admission::Ticket ticket;
+  filters::SessionFacts facts;
+  TimePoint began;
+};
+
+class Session : public boost::intrusive::list_base_hook<
+                    boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+ public:
+  Session(Context& context, Arrival arrival);
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+  ~Session() = default;
+
+  net::Awaitable<void> run();
+
+  // SIGTERM: the transaction in hand may end, then 421.
+  void stop_gently();
+  // SIGINT, or the end of the patience for it.
+  void stop_now();
+
+  const std::string& id() const { return facts_.id; }
+
+ private:
+  net::Awaitable<void> read_command();
+  net::Awaitable<void> say(smtp::Action action);
+  net::Awaitable<void> ask(smtp::Question question);
+  net::Awaitable<void> relay_body();
+  void judge();
+  void tell(const smtp::Note& note);
+  void log_reply(const smtp::Reply& reply, const std::string& said);
+  void tell_backend_trouble();
+  void finish();
+  filters::Ending ending_of_loss();
+  smtp::Offer offer() const;
+  smtp::ClientIdentity identity() const;
+  double seconds_since_connect() const;
+
+  Context& context_;
+  std::shared_ptr<const RuntimeConfig> config_;
+  Admission::Ticket ticket_;
+  filters::SessionFacts facts_;
+  filters::SessionRecord record_;
+  ClientChannel client_;
+  Backend backend_;
+  smtp::ServerDialog dialog_;
+
+  TimePoint command_deadline_;
+  TimePoint session_deadline_;
+  std::string reason_;  // why our policy refused, for the log of the next reply
+  std::uint64_t body_octets_ = 0;
+  TimePoint body_began_;
+  bool body_reply_is_due_ = false;
+  bool is_ended_ = false;
+};
+
+}  // namespace smtpguard::session

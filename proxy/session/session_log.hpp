@@ -1,0 +1,64 @@
+// SessionLog — tells what every session did: a line per event, and one summary line at its end.
+// Owns: nothing; writes to the daemon's logs.   Called by: Lobby, Session, Backend.
+// Fails: never; lost lines are counted by Log.
+// One renderer for all: key=value for people and syslog, JSON for programs; every string escaped.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "conf/base/log.hpp"
+#include "conf/base/log_line.hpp"
+#include "filters/session_facts.hpp"
+#include "filters/session_record.hpp"
+#include "proxy/smtp/command.hpp"
+#include "proxy/smtp/reply.hpp"
+
+namespace smtpguard::session {
+
+// Bytes that came out of turn.
+struct OutOfTurn {
+  std::string_view what;   // "early", "pipelining", "bare-lf"
+  std::string_view after;  // the stage: "connect", "EHLO", ...
+  std::string_view bytes;  // the first of them, raw
+  std::size_t count = 0;
+  double seconds = 0;  // since connect
+};
+
+class SessionLog {
+ public:
+  // `json` may have no sinks. Both outlive this.
+  SessionLog(Log& text, Log& json, bool events) : text_(text), json_(json), events_(events) {}
+
+  void connect(const filters::SessionFacts& facts, const Endpoint* front_end);
+  void early(const filters::SessionFacts& facts, const OutOfTurn& bytes);
+  void helo(const filters::SessionFacts& facts);
+  void mail(const filters::SessionFacts& facts, const smtp::Command& command,
+            const smtp::Reply& reply);
+  void rcpt(const filters::SessionFacts& facts, const smtp::Command& command,
+            const smtp::Reply& reply, std::string_view reason);
+  void data(const filters::SessionFacts& facts, std::uint64_t octets, double seconds,
+            const smtp::Reply& reply);
+  // A reply of 4xx or 5xx to anything else. `said`: the client's line.
+  void reply(const filters::SessionFacts& facts, std::string_view said, const smtp::Reply& reply);
+  // Trouble with the backend, in words.
+  void backend(const filters::SessionFacts& facts, std::string_view address,
+               std::string_view trouble);
+  // The end event and the summary.
+  void end(const filters::SessionFacts& facts, const filters::SessionRecord& record, TimePoint now);
+
+  // A line about the daemon.
+  Log& daemon() { return text_; }
+
+ private:
+  // Calls fill(LogLine&) once for each form that somebody listens to.
+  template <typename Fill>
+  void write(Severity severity, const filters::SessionFacts& facts, std::string_view event,
+             const Fill& fill);
+
+  Log& text_;
+  Log& json_;
+  bool events_;
+};
+
+}  // namespace smtpguard::session

@@ -1,0 +1,75 @@
+// Worker — one event loop with its lobby, its sessions and its listeners.
+// Owns: the io_context and everything that lives in it.   Called by: service::App, tests.
+// Fails: an exception that leaves a session is logged and counted (sessions_crashed), the session
+// closed.
+#pragma once
+
+#include <boost/intrusive/list.hpp>
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <string>
+
+#include "proxy/session/context.hpp"
+#include "proxy/session/listener.hpp"
+#include "proxy/session/lobby.hpp"
+#include "proxy/session/session.hpp"
+
+namespace smtpguard::session {
+
+class Worker {
+ public:
+  Worker(SessionLog& log, std::shared_ptr<const RuntimeConfig> config);
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+  ~Worker();
+
+  // `settings` outlives the worker.
+  void listen(const ListenerSettings& settings, net::Descriptor listening);
+  // Asks the backend what it can do, until it has answered once.
+  void learn_capabilities();
+
+  // Until stop_gently() or stop_now() was called and the last session has ended.
+  void run();
+
+  // No new connections; visitors and idle sessions get 421, transactions may end within
+  // drain_timeout.
+  void stop_gently();
+  void stop_now();
+
+  // For signal handlers of the service, which run in this loop.
+  net::asio::io_context& io() { return io_; }
+  std::size_t visitors() const { return lobby_.size(); }
+  std::size_t sessions() const { return session_count_; }
+  std::uint64_t sessions_crashed() const { return crashed_; }
+
+ private:
+  class Patience final : public net::DeadlineWheel::Entry {
+   public:
+    explicit Patience(Worker& worker) : worker_(worker) {}
+    void on_deadline() noexcept override { worker_.stop_now(); }
+
+   private:
+    Worker& worker_;
+  };
+
+  void begin_session(Arrival arrival);
+  void session_ended(const std::string& id, const std::exception_ptr& crash);
+  void end_if_done();
+  net::Awaitable<void> learn();
+
+  net::asio::io_context io_{1};
+  net::DeadlineWheel wheel_{io_};
+  Admission admission_;
+  Context context_;
+  Lobby lobby_;
+  std::list<Listener> listeners_;
+  boost::intrusive::list<Session, boost::intrusive::constant_time_size<false>> sessions_;
+  net::SocketWait learning_{wheel_};
+  Patience patience_{*this};
+  std::size_t session_count_ = 0;
+  std::uint64_t crashed_ = 0;
+  bool is_stopping_ = false;
+};
+
+}  // namespace smtpguard::session

@@ -1,0 +1,180 @@
+// ServerDialog — our side of the conversation with the client, as a machine without I/O.
+// Owns: the unfinished line, the command in hand, the transaction (one object with one reset).
+// Called by: Session, which executes next_action() and feeds back what happened; transcripts; fuzz
+// target. Fails: never; whatever the client says gets a reply of RFC 5321, and a limit ends in 421
+// and Close.
+//
+//   on_input() ──► command ──► checks of form and order ──► Judge ──► Ask the backend ──► Reply
+//
+// RFC 5321 3.1 to 4.3 (order of commands, replies), 2034 (enhanced codes), 2920 (pipelining).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "proxy/smtp/line_reader.hpp"
+#include "proxy/smtp/question.hpp"
+#include "proxy/smtp/reply.hpp"
+#include "proxy/smtp/server_parameters.hpp"
+
+namespace smtpguard::smtp {
+
+struct ServerLimits {
+  std::uint32_t recipients = 1000;   // in one transaction, then 452
+  std::uint32_t transactions = 200;  // in one session, then 421
+  std::uint32_t commands = 2000;     // in one session without accepted RCPT, then 421
+  std::uint32_t errors = 20;         // replies of ours to bad commands, then 421
+};
+
+// What the policy says to a MAIL or RCPT.
+struct Judgement {
+  enum class Kind : std::uint8_t {
+    Pass,    // ask the backend
+    Hold,    // MAIL only: answer 250 ourselves, and ask the backend when a recipient passes
+    Refuse,  // answer `reply`; the backend is not asked
+  };
+  Kind kind = Kind::Pass;
+  Reply reply;
+};
+
+// The client spoke out of turn, or in a way that tells of a bot.
+struct Note {
+  enum class Kind : std::uint8_t { Pipelining, BareLf };
+  Kind kind = Kind::Pipelining;
+  Verb after = Verb::Unknown;  // the command in hand; Unknown before the first
+  std::string bytes;           // the first of them, at most 100, as they came
+  std::size_t count = 0;       // how many were there
+
+  bool operator==(const Note&) const = default;
+};
+
+struct Action {
+  enum class Kind : std::uint8_t {
+    ReadCommand,  // feed on_input(), on_timeout() or on_shutdown()
+    Say,          // write `reply` to the client
+    Judge,        // answer with on_judgement(); the command is command()
+    Ask,          // answer with on_backend_reply(); the question is `question`
+    RelayBody,    // answer with on_body_complete() or on_body_refused()
+    DropBackend,  // say QUIT to the backend and close it, if it is open
+    Note,         // tell the log
+    Close,        // the end
+  };
+  Kind kind = Kind::ReadCommand;
+  Reply reply;
+  std::string said;  // Say: the line that we complain about, at most 100 bytes; else empty
+  Question question;
+  Note note;
+};
+
+class ServerDialog {
+ public:
+  // `hostname` and the id are said in replies and must live as long as the dialog.
+  ServerDialog(std::string_view hostname, std::string_view session_id, const ServerLimits& limits)
+      : hostname_(hostname), session_id_(session_id), limits_(limits) {}
+
+  Action next_action();
+
+  // What EHLO offers from now on.
+  void set_offer(const Offer& offer) { offer_ = offer; }
+
+  // Events. Each is legal only as the answer to the action named above.
+  // Takes at most one line from the front of `input`.
+  void on_input(std::string_view& input);
+  // Bytes that are there before their turn, e.g. while the backend was asked: noted if not allowed.
+  void on_unexpected_input(std::string_view waiting);
+  void on_judgement(const Judgement& judgement);
+  void on_backend_reply(const Reply& reply);
+  void on_body_complete();
+  void on_body_refused(const Reply& reply);
+  // The command did not come in time.
+  void on_timeout();
+  // We stop: the transaction in hand may be finished, then 421.
+  void on_shutdown() { shutting_down_ = true; }
+  // A limit outside of the dialog was reached (time of the session): 421 at once.
+  void on_limit(std::string_view text);
+
+  // The command in hand (the last one that was parsed well).
+  const Command& command() const { return command_; }
+  Verb verb_in_hand() const { return verb_in_hand_; }
+  // HELO or EHLO as it was said; empty before.
+  const std::string& helo() const { return helo_; }
+  bool is_esmtp() const { return is_esmtp_; }
+  bool in_transaction() const { return transaction_.has_value(); }
+  // A limit, a timeout or a stop of ours ended it.
+  bool gave_up() const { return !limit_reached_.empty(); }
+  // What ended it, in our reply's words.
+  const std::string& limit_reached() const { return limit_reached_; }
+  bool is_shutting_down() const { return shutting_down_; }
+  // A command, good or bad, was read.
+  bool has_begun() const { return commands_ != 0; }
+  std::uint32_t commands() const { return commands_ + accepted_recipients_; }
+  // QUIT was said.
+  bool has_quit() const { return has_quit_; }
+
+ private:
+  enum class Step : std::uint8_t {
+    Greet,
+    Read,
+    JudgeMail,
+    AskMail,
+    JudgeRcpt,
+    AskHeldMail,
+    AskRcpt,
+    AskData,
+    RelayBody,
+    AskEndOfData,
+    AskRset,
+    Close,
+  };
+  struct Transaction {
+    Command mail;
+    bool is_held = false;  // the backend has not seen MAIL yet
+    bool allows_utf8 = false;
+    std::uint32_t accepted = 0;
+  };
+
+  void execute(const Line& line);
+  void execute(Command command);
+  void hello(bool esmtp);
+  void mail();
+  void rcpt();
+  void data();
+  void rset();
+  void quit();
+  void after_held_mail(const Reply& reply);
+  void say(Reply reply);
+  void complain(Reply reply);
+  void hang_up(Reply reply);
+  void end_transaction();
+  std::string with_id(std::string_view text) const;
+
+  std::string_view hostname_;
+  std::string_view session_id_;
+  ServerLimits limits_;
+  Offer offer_;
+
+  LineReader reader_;
+  Command command_;
+  Verb verb_in_hand_ = Verb::Unknown;
+  std::string helo_;
+  bool is_esmtp_ = false;
+  std::optional<Transaction> transaction_;
+
+  Step step_ = Step::Greet;
+  std::optional<Reply> reply_;  // to be said before anything else
+  std::string said_;            // the line that reply_ complains about
+  std::optional<Note> note_;    // to be told before that
+  bool complained_ = false;
+  bool drop_backend_ = false;
+  bool shutting_down_ = false;
+  std::string limit_reached_;
+  bool has_quit_ = false;
+  std::uint32_t commands_ = 0;  // without accepted recipients
+  std::uint32_t accepted_recipients_ = 0;
+  std::uint32_t errors_ = 0;
+  std::uint32_t transactions_ = 0;
+};
+
+}  // namespace smtpguard::smtp

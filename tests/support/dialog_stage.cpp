@@ -1,0 +1,243 @@
+#include "tests/support/dialog_stage.hpp"
+
+#include <utility>
+
+namespace smtpguard::test {
+
+namespace {
+constexpr std::string_view kHostname = "mx.example.org";
+constexpr std::string_view kSessionId = "s3ss10n";
+
+}  // namespace
+
+DialogStage::DialogStage(StageSettings settings)
+    : settings_(std::move(settings)), server_(kHostname, kSessionId, settings_.limits) {
+  server_.set_offer(settings_.offer);
+}
+
+Injection DialogStage::next_injection() { return inject(step_++); }
+
+bool DialogStage::run(std::size_t steps) {
+  using Kind = smtp::Action::Kind;
+  while (!is_over_ && step_ < steps) {
+    smtp::Action action = server_.next_action();
+    switch (action.kind) {
+      case Kind::ReadCommand:
+        read_command();
+        break;
+      case Kind::Say:
+        if (std::exchange(end_of_data_was_asked_, false) && action.reply.is_positive()) {
+          ++acknowledged_;
+        }
+        to_client_ += action.reply.to_wire();
+        break;
+      case Kind::Judge:
+        judge();
+        break;
+      case Kind::Ask: {
+        const bool is_end = action.question.kind == smtp::Question::Kind::EndOfData;
+        const smtp::Reply reply = ask(std::move(action.question));
+        end_of_data_was_asked_ = is_end;
+        if (input_.empty()) {
+          server_.on_unexpected_input(client_waits());
+        }
+        server_.on_backend_reply(reply);
+        break;
+      }
+      case Kind::RelayBody:
+        relay_body();
+        break;
+      case Kind::DropBackend:
+        drop_backend();
+        break;
+      case Kind::Note:
+        notes_.push_back(action.note);
+        break;
+      case Kind::Close:
+        is_over_ = true;
+        break;
+    }
+  }
+  drop_backend();
+  return is_over_;
+}
+
+bool DialogStage::fill_input() {
+  if (!input_.empty()) {
+    return false;
+  }
+  auto bytes = client_says();
+  if (!bytes) {
+    is_over_ = true;
+    return true;
+  }
+  input_ = std::move(*bytes);
+  return false;
+}
+
+void DialogStage::read_command() {
+  switch (next_injection()) {
+    case Injection::ClientGone:
+      is_over_ = true;
+      return;
+    case Injection::ClientSlow:
+      return server_.on_timeout();
+    case Injection::Stop:
+      return server_.on_shutdown();
+    default:
+      break;
+  }
+  if (fill_input()) {
+    return;
+  }
+  std::string_view input = input_;
+  server_.on_input(input);
+  input_.erase(0, input_.size() - input.size());
+}
+
+void DialogStage::judge() {
+  const smtp::Command& command = server_.command();
+  smtp::Judgement judgement;
+  if (command.verb == smtp::Verb::Mail) {
+    if (filters::is_condemned(settings_.facts)) {
+      judgement.kind = smtp::Judgement::Kind::Hold;
+    }
+  } else {
+    const filters::Verdict verdict = filters::judge_recipient(
+        settings_.facts, settings_.domains, command.path.local_part, command.path.domain);
+    if (verdict.kind == filters::Verdict::Kind::Refuse) {
+      judgement.kind = smtp::Judgement::Kind::Refuse;
+      judgement.reply = smtp::make_reply(verdict.code, verdict.enhanced, verdict.text);
+    }
+  }
+  server_.on_judgement(judgement);
+}
+
+smtp::Reply DialogStage::ask(smtp::Question question) {
+  using Kind = smtp::ClientAction::Kind;
+  const bool may_begin = question.kind == smtp::Question::Kind::Mail;
+  const bool is_end = question.kind == smtp::Question::Kind::EndOfData;
+  if (may_begin && (!backend_ || !backend_->is_open())) {
+    smtp::ClientIdentity identity;
+    identity.hand_off = settings_.hand_off;
+    identity.client = settings_.facts.client;
+    identity.destination = settings_.facts.listener;
+    identity.helo = server_.helo();
+    identity.is_esmtp = server_.is_esmtp();
+    identity.hostname = kHostname;
+    backend_.emplace(std::move(identity));
+    to_backend_.emplace_back();
+  }
+  if (!backend_) {
+    return smtp::unavailable();
+  }
+  backend_->ask(std::move(question));
+  while (true) {
+    smtp::ClientAction action = backend_->next_action();
+    if (action.kind == Kind::Answer) {
+      if (!backend_->trouble().empty()) {
+        trouble_ = backend_->trouble();
+      }
+      if (backend_->is_over()) {
+        backend_.reset();
+      }
+      accepted_by_backend_ += is_end && action.reply.is_positive() ? 1U : 0U;
+      return action.reply;
+    }
+    if (action.kind == Kind::Idle) {
+      return smtp::unavailable();
+    }
+    if (action.kind == Kind::Write) {
+      to_backend_.back() += action.bytes;
+      continue;
+    }
+    const Injection injected = next_injection();
+    if (injected == Injection::BackendGone || injected == Injection::BackendSlow) {
+      backend_->on_lost(injected == Injection::BackendGone ? "closed the connection"
+                                                           : "was silent for too long");
+      continue;
+    }
+    if (action.kind == Kind::Connect) {
+      if (backend_accepts()) {
+        backend_->on_connected();
+      } else {
+        backend_->on_lost("connect: connection refused");
+      }
+      continue;
+    }
+    const auto bytes = backend_says();
+    if (bytes) {
+      backend_->on_bytes(*bytes);
+    } else {
+      backend_->on_lost("closed the connection");
+    }
+  }
+}
+
+void DialogStage::relay_body() {
+  smtp::DataDecoder decoder;
+  smtp::DataEncoder encoder;
+  std::optional<smtp::Reply> refusal;
+  const auto refuse = [&](const smtp::Reply& reply) {
+    refusal = reply;
+    backend_.reset();
+  };
+  while (true) {
+    const Injection injected = next_injection();
+    if (injected == Injection::ClientGone || fill_input()) {
+      backend_.reset();
+      is_over_ = true;
+      return;
+    }
+    if (injected == Injection::ClientSlow) {
+      backend_.reset();
+      return server_.on_timeout();
+    }
+    if (injected == Injection::BackendGone && !refusal) {
+      refuse(smtp::unavailable());
+    }
+    std::string_view input = input_;
+    std::string out;
+    bool is_complete = false;
+    for (bool more = true; more;) {
+      const smtp::BodyPiece piece = decoder.next(input);
+      using Kind = smtp::BodyPiece::Kind;
+      if (piece.kind == Kind::Text) {
+        encoder.text(piece.text, piece.ends_line, out);
+      } else if (piece.kind == Kind::Fault) {
+        refuse(smtp::make_reply(550, "5.6.0", to_string(piece.fault)));
+      } else {
+        is_complete = piece.kind == Kind::End;
+        more = false;
+      }
+    }
+    if (!refusal && decoder.octets() > settings_.size_limit) {
+      refuse(smtp::make_reply(552, "5.3.4", "message too big"));
+    }
+    if (!refusal) {
+      if (is_complete) {
+        encoder.end(out);
+      }
+      to_backend_.back() += out;
+    }
+    input_.erase(0, input_.size() - input.size());
+    if (is_complete) {
+      break;
+    }
+  }
+  end_of_data_was_asked_ = true;
+  if (refusal) {
+    server_.on_body_refused(*refusal);
+  } else {
+    server_.on_body_complete();
+  }
+}
+
+void DialogStage::drop_backend() {
+  if (backend_ && backend_->is_open()) {
+    to_backend_.back() += "QUIT\r\n";
+  }
+  backend_.reset();
+}
+
+}  // namespace smtpguard::test

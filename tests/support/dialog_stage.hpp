@@ -1,0 +1,87 @@
+// DialogStage — plays both dialogs against a scripted client and backend, without a socket.
+// Owns: the dialogs, and all bytes that were written on either side.   Called by: transcripts, injection
+// tests, the event-sequence fuzz target.
+// It executes actions as Session and Backend do, so that whatever the dialogs decide is seen here.
+// An injected event (client or backend gone, time over) may come before any step.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "filters/policy.hpp"
+#include "proxy/smtp/client_dialog.hpp"
+#include "proxy/smtp/data_decoder.hpp"
+#include "proxy/smtp/data_encoder.hpp"
+#include "proxy/smtp/server_dialog.hpp"
+
+namespace smtpguard::test {
+
+enum class Injection : std::uint8_t { None, ClientGone, ClientSlow, BackendGone, BackendSlow, Stop };
+
+struct StageSettings {
+  smtp::HandOff hand_off = smtp::HandOff::None;
+  smtp::ServerLimits limits;
+  smtp::Offer offer;
+  filters::SessionFacts facts;
+  filters::RecipientDomains domains;
+  std::uint64_t size_limit = 1'000'000;
+};
+
+class DialogStage {
+ public:
+  explicit DialogStage(StageSettings settings);
+
+  // The next bytes of the client, cut as the test likes; nothing: the client has closed.
+  std::function<std::optional<std::string>()> client_says;
+  // The same for the backend; asked only when a reply is due. Nothing: it has closed.
+  std::function<std::optional<std::string>()> backend_says;
+  // Called at each new connection; false: it is refused.
+  std::function<bool()> backend_accepts = [] { return true; };
+  // What waits in the client's socket, beyond what client_says gave.
+  std::function<std::string_view()> client_waits = [] { return std::string_view(); };
+  // Asked before each step.
+  std::function<Injection(std::size_t step)> inject = [](std::size_t) { return Injection::None; };
+
+  // Until the session ends; false: it did not within `steps` steps.
+  bool run(std::size_t steps = 100'000);
+
+  const std::string& to_client() const { return to_client_; }
+  // One string per connection to the backend.
+  const std::vector<std::string>& to_backend() const { return to_backend_; }
+  const std::vector<smtp::Note>& notes() const { return notes_; }
+  std::size_t steps() const { return step_; }
+  // Positive replies that the client got to its end-of-data, and that the backend gave.
+  std::size_t acknowledged() const { return acknowledged_; }
+  std::size_t accepted_by_backend() const { return accepted_by_backend_; }
+  const std::string& trouble() const { return trouble_; }
+
+ private:
+  void read_command();
+  void judge();
+  void relay_body();
+  smtp::Reply ask(smtp::Question question);
+  void drop_backend();
+  // True: the client is gone.
+  bool fill_input();
+  Injection next_injection();
+
+  StageSettings settings_;
+  smtp::ServerDialog server_;
+  std::optional<smtp::ClientDialog> backend_;
+  std::string input_;  // read from the client and not used yet
+  std::string to_client_;
+  std::vector<std::string> to_backend_;
+  std::vector<smtp::Note> notes_;
+  std::string trouble_;
+  std::size_t step_ = 0;
+  std::size_t acknowledged_ = 0;
+  std::size_t accepted_by_backend_ = 0;
+  bool end_of_data_was_asked_ = false;
+  bool is_over_ = false;
+};
+
+}  // namespace smtpguard::test
