@@ -4,7 +4,13 @@
 // `allow` is only by what cannot be forged; the most specific entry wins, deny wins a tie.
 #pragma once
 
+#include <cstdint>
+
 #include "conf/base/cidr.hpp"
+
+namespace smtpguard::conf {
+class Reader;
+}
 
 namespace smtpguard::filters {
 
@@ -19,6 +25,9 @@ struct AccessAnswer {
   Access access = Access::Unlisted;
   Cidr entry;  // the one that decided; for the reason in log and reply
 };
+
+// Reads [access]. A network that stands in both lists is an error.
+AccessSettings read_access(conf::Reader section);
 
 AccessAnswer look_up(const AccessSettings& lists, const IpAddress& client);
 

@@ -1,8 +1,27 @@
 #include "filters/recipients.hpp"
 
+#include <vector>
+
+#include "conf/base/ip_address.hpp"
 #include "conf/base/text.hpp"
+#include "conf/reader.hpp"
 
 namespace smtpguard::filters {
+namespace {
+
+bool is_entry(std::string_view text) {
+  const std::string_view name = text.starts_with('.') ? text.substr(1) : text;
+  return is_host_name(name) && !IpAddress::parse(name);
+}
+
+// "*.example.org" and "user@example.org" are how other programs write it.
+std::vector<std::string> meant_by(const std::string& text) {
+  const auto skipped = text.find_last_of("*@");
+  const std::string rest = skipped == std::string::npos ? text : text.substr(skipped + 1);
+  return is_entry(rest) ? std::vector{rest} : std::vector<std::string>{};
+}
+
+}  // namespace
 
 void RecipientDomains::add(std::string_view entry) {
   domains_.insert(to_lower(entry));
@@ -22,6 +41,31 @@ bool RecipientDomains::contains(std::string_view domain) const {
     }
   }
   return false;
+}
+
+RecipientDomains read_recipients(conf::Reader section) {
+  RecipientDomains domains;
+  const bool is_given = section.has("domains") || section.has("files");
+  auto entries = section.strings("domains");
+  for (auto& entry : section.file_entries("files")) {
+    entries.push_back(std::move(entry));
+  }
+  for (const auto& entry : entries) {
+    if (is_entry(entry.value)) {
+      domains.add(entry.value);
+    } else {
+      section.refuse("domains", entry,
+                     "\"example.org\" (itself), \".example.org\" (all below it); other scripts in "
+                     "their xn-- form",
+                     meant_by(entry.value));
+    }
+  }
+  if (entries.empty()) {
+    section.error("domains", std::string(is_given ? "empty" : "missing") +
+                                 "; expected: the domains whose mail is taken, such as "
+                                 "[\"example.org\"]; all other recipients are refused");
+  }
+  return domains;
 }
 
 }  // namespace smtpguard::filters

@@ -8,6 +8,10 @@
 #include <string>
 #include <string_view>
 
+namespace smtpguard::conf {
+class Reader;
+}
+
 namespace smtpguard::filters {
 
 class RecipientDomains {
@@ -22,5 +26,8 @@ class RecipientDomains {
  private:
   std::set<std::string, std::less<>> domains_;
 };
+
+// Reads [recipients]. No domain at all is an error: every recipient would be refused.
+RecipientDomains read_recipients(conf::Reader section);
 
 }  // namespace smtpguard::filters

@@ -1,7 +1,7 @@
-// Settings — smtpguard.toml read whole: StaticConfig (sealed at start) and RuntimeConfig (swapped by a reload).
-// Owns: values.   Called by: main (start, -n).
-// Fails: load_settings() returns every semantic error at once, each with file, line, column, what was
-// found, what is allowed and the nearest name; a TOML syntax error comes alone.
+// Settings — smtpguard.toml read whole: StaticConfig (sealed at start) and RuntimeConfig (swapped
+// by a reload). Owns: values.   Called by: main (start, -n). Fails: load_settings() returns every
+// semantic error at once, each with file, line, column, what was found, what is allowed and the
+// nearest name; a TOML syntax error comes alone.
 #pragma once
 
 #include <string>
@@ -20,13 +20,15 @@ struct StaticConfig {
 struct Settings {
   StaticConfig fixed;
   session::RuntimeConfig runtime;
-  // What works and is probably not meant: "backend.identity is none: ...".
+  // What works and is probably not meant: "smtpguard.toml:9:12: backend.identity: none: ...".
   std::vector<std::string> warnings;
 };
 
 struct LoadedSettings {
   Settings settings;
   std::vector<std::string> errors;  // one line each, ready to print; empty: settings are good
+  // Every key that was asked for, "backend.identity"; the tests hold sample and manual against it.
+  std::vector<std::string> known_keys;
 
   bool ok() const { return errors.empty(); }
 };

@@ -1,19 +1,149 @@
 #include "proxy/session/settings.hpp"
 
+#include <algorithm>
+#include <array>
+
+#include "conf/reader.hpp"
+
 namespace smtpguard::session {
+namespace {
+
+constexpr std::array<conf::Word<Identity>, 4> kIdentities{{
+    {"proxy-v2", Identity::ProxyV2},
+    {"proxy-v1", Identity::ProxyV1},
+    {"xclient", Identity::Xclient},
+    {"none", Identity::None},
+}};
+
+constexpr std::array<conf::Word<LogSettings::Format>, 2> kFormats{{
+    {"text", LogSettings::Format::Text},
+    {"json", LogSettings::Format::Json},
+}};
+
+// RFC 5321 4.5.3.2.6: a client waits ten minutes for the answer to its final dot.
+constexpr Milliseconds kClientPatience = 600s;
+
+constexpr conf::Range<Milliseconds> kOneWait{1s, 1h};
+constexpr conf::Range<std::uint32_t> kConnections{1, 1'000'000};
+constexpr conf::Range<std::uint32_t> kCount{1, 1'000'000};
+// Every client may count on 100 recipients (RFC 5321 4.5.3.1.8); fewer is the administrator's
+// right.
+constexpr conf::Range<std::uint32_t> kRecipients{1, 100'000};
+constexpr conf::Range<ByteCount> kMessageSizes{ByteCount{64'000}, ByteCount{10'000'000'000}};
+
+CidrSet read_proxy_from(conf::Reader& section) {
+  std::vector<Cidr> networks;
+  for (const auto& [network, place] : section.networks("proxy_from")) {
+    if (network.length == 0) {
+      section.warning("proxy_from", place,
+                      network.to_string() +
+                          " is everybody: any client can claim any address by a PROXY header");
+    }
+    networks.push_back(network);
+  }
+  return CidrSet(std::move(networks));
+}
+
+PolicySettings read_policy_name(conf::Reader& section,
+                                const std::vector<PolicySettings>& policies) {
+  std::string name = "default";
+  section.string("policy", name);
+  const auto policy = std::find_if(policies.begin(), policies.end(),
+                                   [&](const PolicySettings& known) { return known.name == name; });
+  if (policy != policies.end()) {
+    return *policy;
+  }
+  std::vector<std::string> names;
+  std::string allowed = "the name of a policy:";
+  for (const auto& known : policies) {
+    names.push_back(known.name);
+    allowed += ' ' + known.name;
+  }
+  section.refuse("policy", {name, section.place("policy")}, allowed, names);
+  return {};
+}
+
+}  // namespace
 
 std::string_view to_string(Identity identity) {
-  switch (identity) {
-    case Identity::ProxyV2:
-      return "proxy-v2";
-    case Identity::ProxyV1:
-      return "proxy-v1";
-    case Identity::Xclient:
-      return "xclient";
-    case Identity::None:
-      return "none";
+  const auto word = std::find_if(kIdentities.begin(), kIdentities.end(),
+                                 [&](const auto& known) { return known.value == identity; });
+  return word == kIdentities.end() ? std::string_view("?") : word->text;
+}
+
+PolicySettings read_policy(conf::Reader section) {
+  PolicySettings policy;
+  policy.name = section.name();
+  section.duration("greet_delay", policy.greet_delay, {0s, 60s});
+  section.boolean("teaser", policy.teaser);
+  return policy;
+}
+
+ListenerSettings read_listener(conf::Reader section, const std::vector<PolicySettings>& policies) {
+  ListenerSettings listener;
+  if (section.require("address", "where to listen, such as \"0.0.0.0:25\" or \"[::]:25\"")) {
+    section.endpoint("address", listener.address);
   }
-  return "?";
+  listener.proxy_from = read_proxy_from(section);
+  listener.policy = read_policy_name(section, policies);
+  return listener;
+}
+
+BackendSettings read_backend(conf::Reader section) {
+  BackendSettings backend;
+  if (section.require("address", "the MTA behind us, such as \"127.0.0.1:10025\"") &&
+      section.endpoint("address", backend.address) && backend.address.address.is_unspecified()) {
+    section.error("address", backend.address.to_string() +
+                                 " is no destination; for this machine take 127.0.0.1 or [::1]");
+  }
+  section.word("identity", backend.identity, kIdentities);
+  if (backend.identity == Identity::None) {
+    section.warning("identity",
+                    "none: the backend sees the proxy's address for every client; if it trusts "
+                    "that address (mynetworks, relay from local) it is an open relay");
+  }
+  section.duration("connect_timeout", backend.connect_timeout, kOneWait);
+  section.duration("greeting_timeout", backend.greeting_timeout, kOneWait);
+  section.duration("reply_timeout", backend.reply_timeout, kOneWait);
+  section.duration("data_timeout", backend.data_timeout, kOneWait);
+  section.duration("end_timeout", backend.end_timeout, kOneWait);
+  if (backend.end_timeout >= kClientPatience) {
+    section.warning("end_timeout",
+                    format_duration(backend.end_timeout) +
+                        " is not below the 10m that clients wait: one that gives up first sends "
+                        "the message again and it is delivered twice");
+  }
+  return backend;
+}
+
+LimitSettings read_limits(conf::Reader section) {
+  LimitSettings limits;
+  section.integer("connections", limits.connections, kConnections);
+  section.integer("connections_per_address", limits.connections_per_address, kConnections);
+  section.integer("connections_per_network", limits.connections_per_network, kConnections);
+  section.byte_count("message_size", limits.message_size, kMessageSizes);
+  section.integer("recipients", limits.recipients, kRecipients);
+  section.integer("transactions", limits.transactions, kCount);
+  section.integer("commands", limits.commands, kCount);
+  section.integer("errors", limits.errors, kCount);
+  section.duration("command_timeout", limits.command_timeout, kOneWait);
+  section.duration("data_timeout", limits.data_timeout, kOneWait);
+  section.duration("write_timeout", limits.write_timeout, kOneWait);
+  section.duration("session_timeout", limits.session_timeout, {1s, 168h});
+  section.duration("drain_timeout", limits.drain_timeout, {0s, 1h});
+  return limits;
+}
+
+LogSettings read_log(conf::Reader section) {
+  LogSettings log;
+  section.boolean("syslog", log.syslog);
+  section.file_path("file", log.file);
+  section.word("file_format", log.file_format, kFormats);
+  section.boolean("events", log.events);
+  if (!log.syslog && log.file.empty()) {
+    section.warning("syslog", "false, and log.file is empty: nothing is logged");
+  }
+  return log;
 }
 
 }  // namespace smtpguard::session

@@ -1,10 +1,12 @@
 // Settings of the session room: where we listen, whom we hand over to, how long we wait, how much
 // we take. Owns: values only; every default is safe in production.   Called by: service (reads
-// them), session. Fails: never; checked where they are read (proxy/service/settings.cpp).
+// them), session. Fails: never; read_...() tell what is wrong in the report, and what concerns
+// several sections is checked in proxy/service/settings.cpp.
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "conf/base/cidr.hpp"
@@ -13,6 +15,10 @@
 #include "conf/base/text.hpp"
 #include "filters/access.hpp"
 #include "filters/recipients.hpp"
+
+namespace smtpguard::conf {
+class Reader;
+}
 
 namespace smtpguard::session {
 
@@ -82,5 +88,13 @@ struct RuntimeConfig {
   filters::RecipientDomains recipients;
   bool log_events = true;
 };
+
+// Each reads one table: [policy.NAME], [backend], [limits], [log].
+PolicySettings read_policy(conf::Reader section);
+BackendSettings read_backend(conf::Reader section);
+LimitSettings read_limits(conf::Reader section);
+LogSettings read_log(conf::Reader section);
+// One [[listener]]; its policy must be one of `policies`.
+ListenerSettings read_listener(conf::Reader section, const std::vector<PolicySettings>& policies);
 
 }  // namespace smtpguard::session

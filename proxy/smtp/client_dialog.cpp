@@ -215,6 +215,9 @@ void ClientDialog::on_hello(const Reply& reply) {
   facts.helo = identity_.helo;
   facts.is_esmtp = identity_.is_esmtp;
   xclient_ = build_xclient(facts, capabilities_.xclient);
+  if (xclient_.empty()) {
+    return fail("offers XCLIENT without ADDR, so it cannot be told the client's address");
+  }
   step_ = Step::Xclient;
   write_ = xclient_.front();
 }

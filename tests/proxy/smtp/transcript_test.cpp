@@ -80,8 +80,8 @@ TEST_P(TranscriptTest, LosesNothingWithTroubleBeforeAnyStep) {
 
 INSTANTIATE_TEST_SUITE_P(
     Documents, TranscriptTest, testing::Range<std::size_t>(0, transcripts().size()),
-    [](const testing::TestParamInfo<std::size_t>& info) {
-      std::string name = transcripts().at(info.param).name;
+    [](const testing::TestParamInfo<std::size_t>& document) {
+      std::string name = transcripts().at(document.param).name;
       std::replace_if(
           name.begin(), name.end(), [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; },
           '_');

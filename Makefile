@@ -1,0 +1,45 @@
+# The doorway: short names for what CMake, CTest and .ci do. GNU make and BSD make both read this file.
+# `make` alone tells what there is.
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+# What `make install` installs: a configured and built release.
+RELEASE = build/release
+
+.PHONY: help run test bench install format check clean
+
+help:
+	@echo 'make run       build smtpguard, start it on 127.0.0.1:2525 in front of a try-out backend, play some sessions'
+	@echo 'make test      build everything and run all tests'
+	@echo 'make bench     run the benchmarks'
+	@echo 'make install   install below PREFIX ($(PREFIX)); DESTDIR is put before it'
+	@echo 'make format    format all C++ files as .clang-format says'
+	@echo 'make check     what CI adds to make test: format, layering, second compiler, sanitizers'
+	@echo 'make clean     remove build/'
+	@echo
+	@echo 'What a build needs is installed by run and test (Debian: apt-get, as root or with sudo; nothing is removed).'
+
+run:
+	@sh .ci/setup build
+	@sh .ci/build
+	@$(RELEASE)/proxy/tools/smtpguard-tryout
+
+test:
+	@sh .ci/test
+
+bench:
+	@if [ -f tests/bench/run ]; then sh .ci/setup test && sh .ci/build && tests/bench/run; \
+	else echo 'The benchmarks come with the issue "Endure".'; fi
+
+install:
+	@sh .ci/build -DCMAKE_INSTALL_PREFIX='$(PREFIX)'
+	@DESTDIR='$(DESTDIR)' cmake --install $(RELEASE)
+
+format:
+	@sh .ci/format
+
+check:
+	@bash .ci/run check
+
+clean:
+	rm -rf build

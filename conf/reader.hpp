@@ -1,0 +1,188 @@
+// Reader — one table of the configuration, read key by key into a room's settings struct.
+// Owns: nothing; it looks into a Reading, which must outlive it.   Called by: each room's
+// read_...(). Fails: a bad value leaves the default in place and is told in the report: where, what
+// was found, what is allowed, the nearest name. Reading goes on, so that all errors are told at
+// once. A key that nobody asked for is unknown: after all rooms have read, Reading::finish() tells
+// of it.
+//
+//   void read_backend(conf::Reader section, BackendSettings& out) {
+//     section.require("address", "the MTA behind us, such as \"127.0.0.1:10025\"");
+//     section.endpoint("address", out.address);
+//     section.duration("reply_timeout", out.reply_timeout, {1s, 1h});
+//   }
+#pragma once
+
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "conf/base/cidr.hpp"
+#include "conf/base/clock.hpp"
+#include "conf/base/ip_address.hpp"
+#include "conf/base/text.hpp"
+#include "conf/document.hpp"
+#include "conf/report.hpp"
+
+namespace smtpguard::conf {
+
+inline constexpr ByteCount kListFileLimit{64'000'000};
+
+// Both ends belong to it.
+template <typename T>
+struct Range {
+  T least;
+  T most;
+};
+
+// One of the words that a key takes.
+template <typename Enum>
+struct Word {
+  std::string_view text;
+  Enum value;
+};
+
+class Reading;
+
+class Reader {
+ public:
+  // The tables below this one. An absent table reads as an empty one.
+  Reader section(std::string_view key);                      // [key]
+  std::vector<Reader> sections(std::string_view key);        // [[key]]
+  std::vector<Reader> named_sections(std::string_view key);  // [key.NAME]
+
+  // "backend"; empty for the whole document.
+  const std::string& path() const { return path_; }
+  // The last part of the path: NAME of named_sections().
+  const std::string& name() const { return name_; }
+  // Whether the table, or a key of it, stands in the file.
+  bool is_present() const { return table_ != nullptr; }
+  bool has(std::string_view key) const { return find(key) != nullptr; }
+  // Where the key's value stands; where the table stands if the key is absent.
+  Place place(std::string_view key) const;
+
+  // An error if the key is absent: "backend.address: missing; expected: the MTA behind us".
+  bool require(std::string_view key, std::string_view what);
+
+  // Each returns true if the key is there and good, and has then set `out`.
+  bool string(std::string_view key, std::string& out);
+  bool boolean(std::string_view key, bool& out);
+  template <std::unsigned_integral T>
+  bool integer(std::string_view key, T& out, Range<T> allowed);
+  bool duration(std::string_view key, Milliseconds& out, Range<Milliseconds> allowed);
+  bool byte_count(std::string_view key, ByteCount& out, Range<ByteCount> allowed);
+  template <typename Enum, std::size_t N>
+  bool word(std::string_view key, Enum& out, const std::array<Word<Enum>, N>& words);
+  // An address and a port of 1 to 65535.
+  bool endpoint(std::string_view key, Endpoint& out);
+  // Qualified, and no address.
+  bool host_name(std::string_view key, std::string& out);
+  // A path; one that is not absolute is meant beside the configuration. Empty text stays empty.
+  bool file_path(std::string_view key, std::string& out);
+
+  // Lists; an absent key is an empty list, a bad entry is told and left out.
+  std::vector<Located<std::string>> strings(std::string_view key);
+  std::vector<Located<Cidr>> networks(std::string_view key);
+  // The entries of the files that the key lists: one a line, blanks around it and # comments
+  // do not count.
+  std::vector<Located<std::string>> file_entries(std::string_view key);
+  std::vector<Located<Cidr>> file_networks(std::string_view key);
+
+  // For checks of a room's own. "backend.identity: TEXT"
+  void error(std::string_view key, std::string_view text);
+  void error(std::string_view key, Place place, std::string_view text);
+  void warning(std::string_view key, std::string_view text);
+  void warning(std::string_view key, Place place, std::string_view text);
+  // "policy.x: found "defualt"; allowed: ALLOWED; did you mean "default"?"
+  void refuse(std::string_view key, const Located<std::string>& found, std::string_view allowed,
+              const std::vector<std::string>& names = {});
+
+ private:
+  friend class Reading;
+  Reader(Reading& reading, const Table* table, Place place, std::string path, std::string name)
+      : reading_(&reading),
+        table_(table),
+        place_(place),
+        path_(std::move(path)),
+        name_(std::move(name)) {}
+
+  std::string path_of(std::string_view key) const;
+  // Remembers that the key was asked for; nullptr: it is absent.
+  const Value* ask(std::string_view key);
+  const Entry* find(std::string_view key) const;
+  const std::string* ask_text(std::string_view key, std::string_view allowed);
+  void refuse_value(std::string_view key, const Value& value, std::string_view allowed,
+                    const std::vector<std::string>& names = {});
+  bool integer_in(std::string_view key, std::uint64_t& out, Range<std::uint64_t> allowed);
+  // The index of the word; `words.size()`: absent or none of them.
+  std::size_t word_in(std::string_view key, const std::vector<std::string>& words);
+  std::vector<Located<Cidr>> to_networks(std::string_view key,
+                                         const std::vector<Located<std::string>>& texts);
+
+  Reading* reading_;
+  const Table* table_;
+  Place place_;
+  std::string path_;
+  std::string name_;
+};
+
+// Reading — the reading of one document: hands out the first Reader, remembers what was asked for.
+// Owns: the report.   Called by: service/settings.   Fails: never; the report tells.
+class Reading {
+ public:
+  explicit Reading(const Document& document) : document_(document), report_(document.name()) {}
+  Reading(const Reading&) = delete;
+  Reading& operator=(const Reading&) = delete;
+
+  Reader root();
+  // Tells of every key and table that nobody asked for.
+  void finish();
+
+  Report& report() { return report_; }
+  const Report& report() const { return report_; }
+  // Every key that was asked for, "backend.identity"; tables are not among them.
+  std::vector<std::string> known_keys() const { return {keys_.begin(), keys_.end()}; }
+
+ private:
+  friend class Reader;
+  void find_unknown(const Table& table, const std::string& path);
+  void tell_unknown(const Entry& entry, const std::string& path, const std::string& full_path);
+  // The names known directly below `path`.
+  std::vector<std::string> names_below(const std::string& path) const;
+
+  const Document& document_;
+  Report report_;
+  std::set<std::string> keys_;
+  std::set<std::string> sections_;
+};
+
+// The name that was probably meant; empty: none is near.
+std::string nearest_name(std::string_view found, const std::vector<std::string>& names);
+
+template <std::unsigned_integral T>
+bool Reader::integer(std::string_view key, T& out, Range<T> allowed) {
+  std::uint64_t number = out;
+  const bool is_good = integer_in(key, number, {allowed.least, allowed.most});
+  out = static_cast<T>(number);
+  return is_good;
+}
+
+template <typename Enum, std::size_t N>
+bool Reader::word(std::string_view key, Enum& out, const std::array<Word<Enum>, N>& words) {
+  std::vector<std::string> texts;
+  for (const auto& known : words) {
+    texts.emplace_back(known.text);
+  }
+  const std::size_t index = word_in(key, texts);
+  if (index < N) {
+    out = words[index].value;
+  }
+  return index < N;
+}
+
+}  // namespace smtpguard::conf

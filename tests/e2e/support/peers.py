@@ -1,0 +1,173 @@
+"""Real MTAs, each in its jail: Postfix and OpenSMTPD as backends, Postfix as sender, swaks as sender."""
+import os
+import re
+import subprocess
+
+from . import process
+from .guard import can_connect
+from .harness import Skip, wait_until
+from .jail import POSTDROP, Jail, Maildir
+
+POSTFIX_HIDE = ("/etc/postfix", "/usr/lib/postfix", "/var/spool/postfix", "/var/lib/postfix")
+STANDARD_SERVICES = re.compile(r"^(pickup|cleanup|qmgr|tlsmgr|rewrite|bounce|defer|trace|flush|proxymap|smtp\s+unix|relay"
+                               r"|error|retry|discard|virtual|anvil|scache|postlog)")
+
+
+class Postfix:
+    """Backend for example.net. Port 10025 wants a PROXY header of version 1 or 2, port 10026 takes XCLIENT.
+    mynetworks is empty: behind a proxy every client seems to be near, so nobody may relay by address."""
+
+    PROXY = ("127.0.0.1", 10025)
+    XCLIENT = ("127.0.0.1", 10026)
+    received_by = "Postfix"
+
+    def __init__(self, suite, instance="postfix"):
+        self.jail = jail = Jail(suite, "postfix", instance, POSTFIX_HIDE)
+        self.mailbox = Maildir(jail.path("/home/vmail/inbox"))
+        self.log = process.LogFile(jail.path("/var/log/postfix.log"))
+        suite.at_end.append(lambda: jail.keep("/var/log/postfix.log"))
+        write_postfix(jail, f"""
+compatibility_level = 3.6
+maillog_file = /var/log/postfix.log
+myhostname = backend.example.net
+mydestination =
+mynetworks =
+inet_interfaces = 127.0.0.1, ::1
+smtpd_relay_restrictions = permit_mynetworks, reject_unauth_destination
+smtpd_client_connection_rate_limit = 0
+message_size_limit = 60000000
+mailbox_size_limit = 0
+virtual_mailbox_limit = 0
+virtual_mailbox_domains = example.net
+virtual_mailbox_base = /home/vmail
+virtual_mailbox_maps = static:inbox/
+virtual_uid_maps = static:{os.stat(jail.path("/home/vmail")).st_uid}
+virtual_gid_maps = static:{os.stat(jail.path("/home/vmail")).st_gid}
+alias_maps =
+alias_database =
+default_transport = discard
+service_throttle_time = 1s
+""", """
+10025 inet n - n - - smtpd
+  -o smtpd_upstream_proxy_protocol=haproxy
+  -o smtpd_upstream_proxy_timeout=5s
+10026 inet n - n - - smtpd
+  -o smtpd_authorized_xclient_hosts=127.0.0.1,[::1]
+""")
+
+    def start(self):
+        self.jail.run("postfix", "start")
+        wait_until(lambda: can_connect(self.PROXY) and can_connect(self.XCLIENT), "Postfix listens", 15)
+        return self
+
+    def stop(self):
+        self.jail.run("postfix", "stop", check=False)
+        wait_until(lambda: not can_connect(self.PROXY), "Postfix stops", 15)
+
+    def kill_sessions(self):
+        """SIGKILL to the smtpd processes of this jail alone: a backend that dies inside DATA."""
+        killed = 0
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                program = os.readlink(f"/proc/{pid}/exe")
+                root = os.readlink(f"/proc/{pid}/root")
+            except OSError:
+                continue
+            if root == self.jail.root and program.endswith("/smtpd"):
+                os.kill(int(pid), 9)
+                killed += 1
+        return killed
+
+
+def write_postfix(jail, main, services):
+    jail.write("/etc/postfix/main.cf", main.lstrip())
+    with open(jail.path("/usr/share/postfix/dynamicmaps.cf")) as file:
+        jail.write("/etc/postfix/dynamicmaps.cf", file.read())
+    with open(jail.path("/usr/share/postfix/master.cf.dist")) as file:
+        for line in file:
+            if STANDARD_SERVICES.match(line):
+                columns = line.split()
+                columns[4] = "n"  # no chroot inside the jail
+                services += " ".join(columns) + "\n"
+    jail.write("/etc/postfix/master.cf", services.lstrip())
+    jail.folder_for("/var/spool/postfix")
+    jail.folder_for("/var/lib/postfix", "postfix")
+    for name in ("postdrop", "postqueue"):
+        program = jail.path("/usr/sbin/" + name)
+        os.chown(program, 0, POSTDROP)
+        os.chmod(program, 0o2755)
+    jail.run("postfix", "set-permissions", check=False)  # complains of documents that we have not unpacked
+
+
+class PostfixSender:
+    """Postfix as the sending server of b.example: everything goes to `relay` from address `source`."""
+
+    def __init__(self, suite, relay, source, instance="postfix-sender"):
+        self.jail = jail = Jail(suite, "postfix", instance, POSTFIX_HIDE)
+        self.log = process.LogFile(jail.path("/var/log/postfix.log"))
+        suite.at_end.append(lambda: jail.keep("/var/log/postfix.log"))
+        # inet_interfaces must not hold the relay's address, or Postfix sees a loop to itself.
+        write_postfix(jail, f"""
+compatibility_level = 3.6
+maillog_file = /var/log/postfix.log
+myhostname = sender.b.example
+mydestination =
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+relayhost = [{relay[0]}]:{relay[1]}
+smtp_bind_address = {source}
+smtp_tls_security_level = may
+message_size_limit = 60000000
+minimal_backoff_time = 2s
+maximal_backoff_time = 2s
+queue_run_delay = 2s
+alias_maps =
+alias_database =
+""", "")
+
+    def start(self):
+        self.jail.run("postfix", "start")
+        return self
+
+    def send(self, message, sender="a@b.example", recipient="user@example.net", body="8BITMIME"):
+        """Queues one message (LF lines)."""
+        self.jail.run("sendmail", "-i", "-B", body, "-f", sender, recipient, data=message)
+
+
+class OpenSmtpd:
+    """Backend for example.net on port 10035, PROXY v2 only."""
+
+    ADDRESS = ("127.0.0.1", 10035)
+    received_by = "OpenSMTPD"
+
+    def __init__(self, suite, instance="opensmtpd"):
+        self.jail = jail = Jail(suite, "opensmtpd", instance, ("/etc/smtpd.conf", "/var/spool/smtpd"))
+        self.mailbox = Maildir(jail.path("/home/vmail/Maildir"))
+        self.log = process.LogFile(os.path.join(jail.folder, "opensmtpd.log"))
+        jail.folder_for("/var/lib/opensmtpd/empty")
+        jail.write("/etc/smtpd.conf", f"""
+smtp max-message-size 60M
+listen on 127.0.0.1 port {self.ADDRESS[1]} hostname backend.example.net proxy-v2
+table doms {{ "example.net" }}
+table virt {{ "@" = "vmail" }}
+action "deliver" maildir "/home/vmail/Maildir" virtual <virt>
+match from any for domain <doms> action "deliver"
+""".lstrip())
+
+    def start(self):
+        self.jail.run("smtpd", "-n")
+        process.start(self.jail.command("smtpd", "-dv"), self.log.path)
+        wait_until(lambda: can_connect(self.ADDRESS), "OpenSMTPD listens", 15)
+        return self
+
+
+def swaks(cache, address, source, arguments, data):
+    """Sends one message by swaks; returns what it printed. `data`: the message with LF lines."""
+    program = os.path.join(cache, "clients/usr/bin/swaks")
+    if subprocess.run(["perl", program, "--version"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode:
+        raise Skip("swaks does not run with this machine's perl")
+    done = subprocess.run(["perl", program, "--server", address[0], "--port", str(address[1]), "--local-interface", source,
+                           "--ehlo", "client.example", "--from", "a@sender.example", "--to", "user@example.net",
+                           "--data", "-", *arguments],
+                          input=data, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30)
+    return done.returncode, done.stdout.decode(errors="replace")
