@@ -6,6 +6,7 @@
 
 #include "conf/base/escape.hpp"
 #include "conf/file.hpp"
+#include "conf/nearest_name.hpp"
 
 namespace smtpguard::conf {
 namespace {
@@ -75,24 +76,6 @@ constexpr std::string_view kNetworkForm =
     "an address or network such as 192.0.2.1, 192.0.2.0/24, 2001:db8::/32";
 
 }  // namespace
-
-std::string nearest_name(std::string_view found, const std::vector<std::string>& names) {
-  if (found.empty() || found.size() > kShownText) {
-    return {};
-  }
-  const std::string wanted = to_lower(found);
-  std::string best;
-  // A third of the letters may differ: "adress" is near "address", "teaser" not near "tls".
-  std::size_t least = std::max<std::size_t>(1, found.size() / 3) + 1;
-  for (const auto& name : names) {
-    const std::size_t distance = edit_distance(wanted, to_lower(name));
-    if (distance < least) {
-      least = distance;
-      best = name;
-    }
-  }
-  return best;
-}
 
 std::string Reader::path_of(std::string_view key) const {
   return key.empty() ? path_ : join_path(path_, key);

@@ -161,9 +161,6 @@ class Reading {
   std::set<std::string> sections_;
 };
 
-// The name that was probably meant; empty: none is near.
-std::string nearest_name(std::string_view found, const std::vector<std::string>& names);
-
 template <std::unsigned_integral T>
 bool Reader::integer(std::string_view key, T& out, Range<T> allowed) {
   std::uint64_t number = out;

@@ -117,9 +117,12 @@ class SignalHandler {
   SignalSet signals_;
 };
 
-int check(const LoadedSettings& loaded) {
-  for (const std::string& warning : loaded.settings.warnings) {
-    fmt::print(stderr, "warning: {}\n", warning);
+// Warnings of a start go to the log, where they are still found tomorrow.
+int check(const LoadedSettings& loaded, bool with_warnings) {
+  if (with_warnings) {
+    for (const std::string& warning : loaded.settings.warnings) {
+      fmt::print(stderr, "warning: {}\n", warning);
+    }
   }
   for (const std::string& error : loaded.errors) {
     fmt::print(stderr, "{}\n", error);
@@ -153,7 +156,7 @@ int serve(Settings settings, Log& text, Log& json, std::vector<net::Descriptor> 
 
 int run(const CommandLine& line) {
   LoadedSettings loaded = load_settings(line.file);
-  const int status = check(loaded);
+  const int status = check(loaded, line.check_only);
   if (line.check_only) {
     if (status == 0) {
       fmt::print(stderr, "configuration OK\n");

@@ -21,6 +21,11 @@ constexpr std::size_t kCommandRead = 4096;
 // A flood of notes must not become a flood of lines: the rest is counted in the summary.
 constexpr std::uint32_t kNotesLogged = 5;
 
+// For people: where in the session something happened.
+std::string_view stage_of(smtp::Verb verb) {
+  return verb == smtp::Verb::Unknown ? "an unknown command" : smtp::to_string(verb);
+}
+
 smtp::ServerLimits dialog_limits(const LimitSettings& limits) {
   return {limits.recipients, limits.transactions, limits.commands, limits.errors};
 }
@@ -95,8 +100,7 @@ net::Awaitable<void> Session::read_command() {
       break;  // the dialog was told already
     case ClientChannel::Fill::Deadline:
       record_.ending = Ending::Timeout;
-      record_.ending_detail =
-          fmt::format("command after {}", smtp::to_string(dialog_.verb_in_hand()));
+      record_.ending_detail = fmt::format("command {}", where());
       if (deadline == session_deadline_) {
         record_.ending = Ending::Abuse;
         record_.ending_detail = "session too long";
@@ -112,7 +116,7 @@ net::Awaitable<void> Session::read_command() {
 }
 
 net::Awaitable<void> Session::say(smtp::Action action) {
-  log_reply(action.reply, action.said);
+  log_reply(action);
   const std::string bytes = action.reply.to_wire();
   const bool taken = co_await client_.write(bytes);
   is_ended_ = is_ended_ || !taken;
@@ -191,11 +195,12 @@ void Session::tell(const smtp::Note& note) {
   if (++counter > kNotesLogged) {
     return;
   }
-  context_.log.early(facts_, {is_pipelining ? "pipelining" : "bare-lf", smtp::to_string(note.after),
+  context_.log.early(facts_, {is_pipelining ? "pipelining" : "bare-lf", stage_of(note.after),
                               note.bytes, note.count, seconds_since_connect()});
 }
 
-void Session::log_reply(const smtp::Reply& reply, const std::string& said) {
+void Session::log_reply(const smtp::Action& action) {
+  const smtp::Reply& reply = action.reply;
   record_.refused += reply.is_permanent_failure() ? 1U : 0U;
   record_.deferred += reply.is_temporary_failure() ? 1U : 0U;
   const smtp::Command& command = dialog_.command();
@@ -205,8 +210,8 @@ void Session::log_reply(const smtp::Reply& reply, const std::string& said) {
     context_.log.data(facts_, body_octets_, took.count(), reply);
     return;
   }
-  if (!said.empty() || dialog_.gave_up()) {
-    context_.log.reply(facts_, said, reply);
+  if (action.is_complaint || dialog_.gave_up()) {
+    context_.log.reply(facts_, action.said, reply);
     return;
   }
   switch (dialog_.verb_in_hand()) {
@@ -276,6 +281,11 @@ Ending Session::ending_of_loss() {
       break;
   }
   return dialog_.has_quit() ? Ending::Quit : Ending::ClientClosed;
+}
+
+std::string Session::where() const {
+  return dialog_.has_begun() ? fmt::format("after {}", stage_of(dialog_.verb_in_hand()))
+                             : "before any command";
 }
 
 void Session::stop_gently() {

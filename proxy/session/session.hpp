@@ -52,10 +52,12 @@ class Session : public boost::intrusive::list_base_hook<
   net::Awaitable<void> relay_body();
   void judge();
   void tell(const smtp::Note& note);
-  void log_reply(const smtp::Reply& reply, const std::string& said);
+  void log_reply(const smtp::Action& action);
   void tell_backend_trouble();
   void finish();
   filters::Ending ending_of_loss();
+  // "after RCPT"
+  std::string where() const;
   smtp::Offer offer() const;
   smtp::ClientIdentity identity() const;
   double seconds_since_connect() const;

@@ -57,6 +57,7 @@ Action ServerDialog::next_action() {
   if (reply_) {
     action.kind = Action::Kind::Say;
     action.reply = std::move(*reply_);
+    action.is_complaint = std::exchange(complained_, false);
     action.said = std::exchange(said_, {});
     reply_.reset();
     return action;
@@ -125,7 +126,6 @@ void ServerDialog::on_unexpected_input(std::string_view waiting) {
 }
 
 void ServerDialog::execute(const Line& line) {
-  complained_ = false;
   said_ = line.text.substr(0, kNotedBytes);
   if (++commands_ > limits_.commands) {
     hang_up(make_reply(421, "4.7.0", "too many commands in one session"));

@@ -63,7 +63,8 @@ struct Action {
   };
   Kind kind = Kind::ReadCommand;
   Reply reply;
-  std::string said;  // Say: the line that we complain about, at most 100 bytes; else empty
+  bool is_complaint = false;  // Say: about a line that was no good command
+  std::string said;           // that line, at most 100 bytes
   Question question;
   Note note;
 };

@@ -7,6 +7,8 @@
 #include <fstream>
 #include <functional>
 
+#include "conf/nearest_name.hpp"
+
 namespace smtpguard::conf {
 namespace {
 
