@@ -75,7 +75,7 @@ net::Awaitable<void> Backend::connect() {
   const TimePoint deadline = SteadyClock::now() + settings_.connect_timeout;
   const net::Wake wake = co_await wait_.writable(connection.socket, deadline);
   if (wake != net::Wake::Ready) {
-    connection.dialog.on_lost(wake == net::Wake::Deadline ? "connect: no answer in time"
+    connection.dialog.on_lost(wake == net::Wake::Deadline ? "connect: timeout"
                                                           : "connect: we are stopping");
     co_return;
   }
@@ -104,7 +104,7 @@ net::Awaitable<void> Backend::send(std::string_view bytes, TimePoint deadline) {
     }
     const net::Wake wake = co_await wait_.writable(connection.socket, deadline);
     if (wake != net::Wake::Ready) {
-      connection.dialog.on_lost(wake == net::Wake::Deadline ? "took nothing in time"
+      connection.dialog.on_lost(wake == net::Wake::Deadline ? "timeout in writing"
                                                             : "we are stopping");
       co_return;
     }
@@ -118,8 +118,7 @@ net::Awaitable<void> Backend::receive(TimePoint deadline) {
     if (wake == net::Wake::Ready || wake == net::Wake::Nudge) {
       continue;  // a nudge is the session's matter and comes to it after the answer
     }
-    connection.dialog.on_lost(wake == net::Wake::Deadline ? "was silent for too long"
-                                                          : "we are stopping");
+    connection.dialog.on_lost(wake == net::Wake::Deadline ? "timeout" : "we are stopping");
     co_return;
   }
 }
