@@ -15,16 +15,16 @@ constexpr std::size_t kReplyRead = 8192;
 
 }  // namespace
 
-net::Awaitable<smtp::Reply> Backend::ask(smtp::Question question) {
+net::Awaitable<smtp::Reply> Backend::ask(const smtp::Question& question) {
   if (needs_new_connection(question)) {
     drop();
-    connection_.emplace(context_.io, identity_);
+    connection_ = std::make_unique<Connection>(context_.io, identity_);
   }
   if (!connection_) {
     co_return smtp::unavailable();
   }
   smtp::ClientDialog& dialog = connection_->dialog;
-  dialog.ask(std::move(question));
+  dialog.ask(question);
   while (true) {
     smtp::ClientAction action = dialog.next_action();
     const TimePoint deadline = SteadyClock::now() + time_for(action.stage);

@@ -5,6 +5,7 @@
 // It decides nothing: ClientDialog says what to do, this does it.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,8 +26,9 @@ class Backend {
   // Whom the next connection is opened for.
   void set_identity(smtp::ClientIdentity identity) { identity_ = std::move(identity); }
 
-  // Opens a connection if the question may begin one and none is usable.
-  net::Awaitable<smtp::Reply> ask(smtp::Question question);
+  // Opens a connection if the question may begin one and none is usable. `question` lives until
+  // then.
+  net::Awaitable<smtp::Reply> ask(const smtp::Question& question);
 
   // A piece of the message. False: the backend is gone or has refused; see refusal().
   net::Awaitable<bool> write(std::string_view bytes);
@@ -41,7 +43,7 @@ class Backend {
   // Says QUIT first.
   void drop();
 
-  bool is_connected() const { return connection_.has_value(); }
+  bool is_connected() const { return connection_ != nullptr; }
   // The first trouble of the newest connection, taken once; empty: none.
   std::string take_trouble();
 
@@ -66,7 +68,7 @@ class Backend {
   const BackendSettings& settings_;
   net::SocketWait& wait_;
   smtp::ClientIdentity identity_;
-  std::optional<Connection> connection_;
+  std::unique_ptr<Connection> connection_;  // on the heap: most sessions never open one
   std::optional<smtp::Reply> early_refusal_;
   std::string trouble_;
 };

@@ -48,13 +48,13 @@ net::Awaitable<void> Session::run() {
         co_await read_command();
         break;
       case Kind::Say:
-        co_await say(std::move(action));
+        co_await say(action);
         break;
       case Kind::Judge:
         judge();
         break;
       case Kind::Ask:
-        co_await ask(std::move(action.question));
+        co_await ask(action.question);
         break;
       case Kind::RelayBody:
         co_await relay_body();
@@ -116,7 +116,7 @@ net::Awaitable<void> Session::read_command() {
   }
 }
 
-net::Awaitable<void> Session::say(smtp::Action action) {
+net::Awaitable<void> Session::say(const smtp::Action& action) {
   log_reply(action);
   const std::string bytes = action.reply.to_wire();
   const bool taken = co_await client_.write(bytes);
@@ -124,12 +124,12 @@ net::Awaitable<void> Session::say(smtp::Action action) {
   command_deadline_ = SteadyClock::now() + config_->limits.command_timeout;
 }
 
-net::Awaitable<void> Session::ask(smtp::Question question) {
+net::Awaitable<void> Session::ask(const smtp::Question& question) {
   if (!backend_.is_connected()) {
     backend_.set_identity(identity());
   }
   record_.backend = config_->backend.address.to_string();
-  const smtp::Reply reply = co_await backend_.ask(std::move(question));
+  const smtp::Reply reply = co_await backend_.ask(question);
   tell_backend_trouble();
   dialog_.set_offer(offer());
   dialog_.on_unexpected_input(client_.arrived_meanwhile());

@@ -47,8 +47,9 @@ class Session : public boost::intrusive::list_base_hook<
 
  private:
   net::Awaitable<void> read_command();
-  net::Awaitable<void> say(smtp::Action action);
-  net::Awaitable<void> ask(smtp::Question question);
+  // Awaited at once by run(), which owns what they refer to: copies would live in its frame.
+  net::Awaitable<void> say(const smtp::Action& action);
+  net::Awaitable<void> ask(const smtp::Question& question);
   net::Awaitable<void> relay_body();
   void judge();
   void tell(const smtp::Note& note);

@@ -57,10 +57,15 @@ void Worker::begin_session(Arrival arrival) {
   if (is_stopping_) {
     session->stop_gently();
   }
-  std::string id = session->id();
-  net::asio::co_spawn(
-      io_, run_owned(std::move(session)),
-      [this, id = std::move(id)](const std::exception_ptr& crash) { session_ended(id, crash); });
+  Session& running = *session;
+  // The handler owns the session: it lives as long as its coroutine, and no frame is needed to hold
+  // it.
+  net::asio::co_spawn(io_, running.run(),
+                      [this, owned = std::move(session)](const std::exception_ptr& crash) mutable {
+                        const std::string id = owned->id();
+                        owned.reset();
+                        session_ended(id, crash);
+                      });
 }
 
 void Worker::session_ended(const std::string& id, const std::exception_ptr& crash) {
@@ -93,11 +98,11 @@ net::Awaitable<void> Worker::learn() {
       config->backend.identity == Identity::ProxyV2 ? smtp::HandOff::ProxyV2 : smtp::HandOff::None;
   net::asio::basic_waitable_timer<SteadyClock, net::asio::wait_traits<SteadyClock>, net::Executor>
       pause(io_.get_executor());
+  const smtp::Question question;  // Learn
   bool has_complained = false;
   while (!is_stopping_ && !context_.backend_capabilities) {
     backend.set_identity(identity);
-    smtp::Question question;
-    const smtp::Reply reply = co_await backend.ask(std::move(question));
+    const smtp::Reply reply = co_await backend.ask(question);
     backend.drop();
     if (reply.is_positive()) {
       break;

@@ -1,0 +1,116 @@
+#!/usr/bin/env python3
+"""User memory of smtpguard per silent visitor (before the greeting) and per idle session (after EHLO).
+
+idle_memory.py BINARY [COUNT]: starts BINARY on loopback, opens COUNT (5,000) connections from many addresses of
+127.0.0.0/8, and prints what RssAnon of the process grew by. Budgets: 1.4 KB per visitor, 4 KB per session.
+"""
+import os
+import resource
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+CONFIG = """hostname = "mx.example.org"
+[[listener]]
+address = "127.0.0.1:{port}"
+[policy.default]
+greet_delay = "{delay}"
+[backend]
+address = "127.0.0.1:9"
+[recipients]
+domains = ["example.org"]
+[limits]
+connections = 15000
+connections_per_address = 15000
+connections_per_network = 15000
+[log]
+syslog = false
+file = "/dev/null"
+"""
+
+
+def resident(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        line = next(line for line in status if line.startswith("RssAnon:"))
+    return int(line.split()[1]) * 1024
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def connect(port, index):
+    client = socket.socket()
+    client.bind((f"127.{1 + index // 60000}.{index // 250 % 250}.{1 + index % 250}", 0))
+    client.connect(("127.0.0.1", port))
+    return client
+
+
+def read_until(client, end):
+    got = b""
+    client.settimeout(30)
+    while end not in got:
+        piece = client.recv(4096)
+        if not piece:
+            raise SystemExit(f"the server closed after {got!r}")
+        got += piece
+    return got
+
+
+def measure(binary, count, silent):
+    port = free_port()
+    with tempfile.NamedTemporaryFile("w", suffix=".toml") as config:
+        config.write(CONFIG.format(port=port, delay="60s" if silent else "0s"))
+        config.flush()
+        server = subprocess.Popen([binary, "-d", "-f", config.name], stderr=subprocess.DEVNULL)
+        try:
+            for _ in range(100):
+                try:
+                    connect(port, 0).close()
+                    break
+                except ConnectionRefusedError:
+                    time.sleep(0.05)
+            warm = [connect(port, i) for i in range(50)]  # tables and pools have their first size
+            if not silent:
+                for client in warm:
+                    client.sendall(b"EHLO client.example\r\n")
+                    read_until(client, b"250 ")
+            time.sleep(0.3)
+            before = resident(server.pid)
+            clients = []
+            for index in range(count):
+                client = connect(port, 50 + index)
+                clients.append(client)
+                if not silent:
+                    client.sendall(b"EHLO client.example\r\n")
+                    read_until(client, b"250 ")
+            time.sleep(0.5)
+            grown = resident(server.pid) - before
+            ready, _, _ = select.select(clients[:500], [], [], 0)
+            if silent and len(ready) < 500:
+                raise SystemExit("a visitor got no teaser")
+            return grown / count
+        finally:
+            server.send_signal(signal.SIGINT)
+            server.wait(20)
+
+
+def main():
+    binary = os.path.realpath(sys.argv[1])
+    count = int(sys.argv[2]) if len(sys.argv) > 2 else 5000
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    print(f"{count} connections, growth of RssAnon of {binary}")
+    for what, silent, budget in (("silent visitor", True, 1434), ("idle session after EHLO", False, 4096)):
+        octets = measure(binary, count, silent)
+        print(f"{what:26} {octets:7.0f} octets   budget {budget}   {'met' if octets <= budget else 'MISSED'}")
+
+
+if __name__ == "__main__":
+    main()
