@@ -266,7 +266,7 @@ std::string to_wire(const Command& command) {
     case Verb::StartTls:
       break;
     default:
-      assert(!"a command that is never sent to a backend");
+      assert(false && "a command that is never sent to a backend");
       out = "NOOP";
       break;
   }

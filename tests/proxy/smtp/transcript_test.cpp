@@ -1,5 +1,5 @@
-// Transcripts of tests/transcripts, replayed whole, byte by byte, randomly cut, and with trouble before
-// each of their steps.
+// Transcripts of tests/transcripts, replayed whole, byte by byte, randomly cut, and with trouble
+// before each of their steps.
 #include "tests/support/transcript.hpp"
 
 #include <fmt/format.h>
@@ -27,7 +27,9 @@ std::vector<std::string> expected_notes(const Transcript& transcript) {
   return notes;
 }
 
-Injection no_trouble(std::size_t /*step*/) { return Injection::None; }
+Injection no_trouble(std::size_t /*step*/) {
+  return Injection::None;
+}
 
 class TranscriptTest : public testing::TestWithParam<std::size_t> {
  protected:
@@ -61,9 +63,9 @@ TEST_P(TranscriptTest, IsSaidAsWrittenHoweverItIsCut) {
 
 TEST_P(TranscriptTest, LosesNothingWithTroubleBeforeAnyStep) {
   const std::size_t steps = replay(transcript(), Cut::Whole, 1, no_trouble).steps;
-  for (const Injection trouble : {Injection::ClientGone, Injection::ClientSlow,
-                                  Injection::BackendGone, Injection::BackendSlow,
-                                  Injection::Stop}) {
+  for (const Injection trouble :
+       {Injection::ClientGone, Injection::ClientSlow, Injection::BackendGone,
+        Injection::BackendSlow, Injection::Stop}) {
     for (std::size_t at = 0; at <= steps; ++at) {
       const Replay seen = replay(transcript(), Cut::Whole, 1, [&](std::size_t step) {
         return step == at ? trouble : Injection::None;
@@ -83,12 +85,14 @@ INSTANTIATE_TEST_SUITE_P(
     [](const testing::TestParamInfo<std::size_t>& document) {
       std::string name = transcripts().at(document.param).name;
       std::replace_if(
-          name.begin(), name.end(), [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; },
-          '_');
+          name.begin(), name.end(),
+          [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; }, '_');
       return name;
     });
 
-TEST(Transcripts, AreThere) { EXPECT_GE(transcripts().size(), 25U); }
+TEST(Transcripts, AreThere) {
+  EXPECT_GE(transcripts().size(), 25U);
+}
 
 }  // namespace
 }  // namespace smtpguard::test
