@@ -15,7 +15,7 @@ constexpr int kPiecesInARow = 16;
 constexpr std::uint64_t kDiscardFactor = 2;
 }  // namespace
 
-net::Awaitable<BodyRelay::Outcome> BodyRelay::run() {
+net::Awaitable<BodyRelay::Outcome> BodyRelay::run(std::string preface) {
   for (int pieces = 1;; ++pieces) {
     const TimePoint deadline =
         std::min(SteadyClock::now() + context_.config->limits.data_timeout, session_deadline_);
@@ -28,6 +28,8 @@ net::Awaitable<BodyRelay::Outcome> BodyRelay::run() {
       co_return got == ClientChannel::Fill::Deadline ? Outcome::TooSlow : Outcome::ClientLost;
     }
     std::string_view input = client_.take();
+    context_.encoded.assign(preface);  // keeps the buffer's memory
+    preface.clear();
     const bool is_complete = convert(input);
     client_.keep(input);
     co_await pass_on();
@@ -46,7 +48,6 @@ net::Awaitable<BodyRelay::Outcome> BodyRelay::run() {
 bool BodyRelay::convert(std::string_view& input) {
   using Kind = smtp::BodyPiece::Kind;
   std::string& out = context_.encoded;
-  out.clear();
   while (true) {
     const smtp::BodyPiece piece = decoder_.next(input);
     switch (piece.kind) {

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "conf/base/clock.hpp"
 #include "proxy/session/backend.hpp"
@@ -37,13 +38,14 @@ class BodyRelay {
         size_limit_(size_limit),
         session_deadline_(session_deadline) {}
 
-  net::Awaitable<Outcome> run();
+  // `preface`: header lines of ours, written before the message; they do not count in its size.
+  net::Awaitable<Outcome> run(std::string preface);
 
   const smtp::Reply& reply() const { return *refusal_; }
   std::uint64_t octets() const { return decoder_.octets(); }
 
  private:
-  // Decodes `input` into context_.encoded. True: the end of data was in it.
+  // Decodes `input` and appends it to context_.encoded. True: the end of data was in it.
   bool convert(std::string_view& input);
   // The message is not to be delivered: cut the backend off, and only look for the end from now on.
   void refuse(const smtp::Reply& reply);

@@ -8,6 +8,7 @@
 
 #include "filters/policy.hpp"
 #include "proxy/session/body_relay.hpp"
+#include "proxy/smtp/trace_header.hpp"
 
 namespace smtpguard::session {
 
@@ -138,7 +139,8 @@ net::Awaitable<void> Session::ask(smtp::Question question) {
 net::Awaitable<void> Session::relay_body() {
   body_began_ = SteadyClock::now();
   BodyRelay relay(context_, client_, backend_, offer().message_size, session_deadline_);
-  const BodyRelay::Outcome outcome = co_await relay.run();
+  std::string preface = trace_header();
+  const BodyRelay::Outcome outcome = co_await relay.run(std::move(preface));
   body_octets_ = relay.octets();
   record_.message_octets += body_octets_;
   body_reply_is_due_ = true;
@@ -307,6 +309,21 @@ smtp::Offer Session::offer() const {
   // Withheld from strangers (DESIGN section 3): who pipelines all the same gives itself away.
   offer.pipelining = facts_.access.access == filters::Access::Allow;
   return offer;
+}
+
+// DESIGN rule 8: a backend that is told the address in no other way gets it in the message.
+std::string Session::trace_header() const {
+  if (config_->backend.identity != Identity::None) {
+    return {};
+  }
+  smtp::TraceFacts facts;
+  facts.helo = facts_.helo;
+  facts.client = facts_.client.address;
+  facts.hostname = config_->hostname;
+  facts.session_id = facts_.id;
+  facts.is_esmtp = facts_.is_esmtp;
+  facts.when = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+  return smtp::build_trace_header(facts);
 }
 
 smtp::ClientIdentity Session::identity() const {

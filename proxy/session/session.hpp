@@ -59,6 +59,7 @@ class Session : public boost::intrusive::list_base_hook<
   // "after RCPT"
   std::string where() const;
   smtp::Offer offer() const;
+  std::string trace_header() const;
   smtp::ClientIdentity identity() const;
   double seconds_since_connect() const;
 

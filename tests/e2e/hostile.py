@@ -6,17 +6,18 @@ end cleanly (with a sanitizer build: without a report).
 """
 import concurrent.futures
 import socket
+import sys
 import threading
 import traceback
 
 from support import messages
 from support.backend import CLOSE as B_CLOSE
-from support.backend import FLOOD, RESET as B_RESET, SILENT, ScriptedBackend
+from support.backend import FLOOD, RESET as B_RESET, SILENT, USUAL, ScriptedBackend, one_at_a_time
 from support.guard import Guard, free_port
-from support.harness import Failure, Suite, wait_until
+from support.harness import Failure, Skip, Suite, wait_until
 from support.smtp_client import RawClient, stuffed
-from support.table import (CLOSE, EOF, HALF, RESET, Row, Run, dot, dribble, many, pause, pour, replies_until_end,
-                           walk)
+from support.table import (CLOSE, EOF, HALF, RESET, Row, Run, dot, dribble, keep_busy, many, pause, pour, replies_until_end,
+                           own_source, walk)
 
 GREETED = ["220", b"EHLO client.example\r\n", "250"]
 MAILED = GREETED + [b"MAIL FROM:<a@sender.example>\r\n", "250"]
@@ -96,6 +97,16 @@ BODIES = [
         + QUIT, "quit", delivered=1, content=("0" * 8, b"X-E2E: " + b"0" * 8 + b"\r\n\r\n.\r\n")),
     Row("body/end-in-pieces", IN_DATA + [GOOD_WIRE[:-4], pause(0.1), b"\n", pause(0.1), b".", pause(0.1), b"\r", pause(0.1),
         b"\n", dot("250")] + QUIT, "quit", delivered=1, content=(IDENT, GOOD)),
+    # All in one write: noticed, and still one message, to its octet.
+    Row("body/all-at-once", ["220", b"EHLO client.example\r\nMAIL FROM:<a@sender.example>\r\nRCPT TO:<user@example.net>\r\n"
+        b"DATA\r\n" + GOOD_WIRE + b"QUIT\r\n", "250", "250", "250", "354", dot("250"), "221", EOF], "pipelining", delivered=1,
+        content=(IDENT, GOOD)),
+    Row("body/all-at-once-refused", ["220", b"EHLO client.example\r\nMAIL FROM:<a@sender.example>\r\nRCPT TO:<x@foreign.example>"
+        b"\r\nDATA\r\nSubject: x\r\n.\r\nQUIT\r\n", "250", "250", "550 5.7.1", "503 ", "500 ", "500 ", "221", EOF], "pipelining"),
+    Row("body/quit-behind-the-dot", IN_DATA + [GOOD_WIRE + b"QUIT\r\n", dot("250"), "221", EOF], "pipelining", delivered=1,
+        content=(IDENT, GOOD)),
+    Row("body/half-close-behind-quit", IN_DATA + [GOOD_WIRE + b"QUIT\r\n", HALF, dot("250"), "221", EOF], "quit", delivered=1,
+        content=(IDENT, GOOD)),
     Row("body/empty", IN_DATA + [b".\r\n", dot("250")] + QUIT, "quit", delivered=1),
 ]
 
@@ -192,6 +203,13 @@ REFUSALS = [
         backend={"rcpt": b"550 5.1.1 no \x1b[31muser\x1b[0m\r\n"}),
 ]
 # A backend that is not there at all.
+# Slow, or chatty, but right.
+FINE = [
+    Row("fine/slow-replies", GREETED + [walk(failing=None)] + QUIT, "quit", delivered=1,
+        backend={stage: [one_at_a_time(USUAL[stage])] for stage in ("banner", "mail", "rcpt", "data", "dot")}),
+    Row("fine/long-multiline", GREETED + [walk(failing=None)] + QUIT, "quit", delivered=1,
+        backend={stage: b"250-and\r\n" * 30 + b"250 so on\r\n" for stage in ("mail", "rcpt", "dot")}),
+]
 DOWN = [
     Row("down/refuses", GREETED + [walk(), b"QUIT\r\n", replies_until_end("221", "221")], "backend refused"),
 ]
@@ -201,6 +219,10 @@ UNREACHABLE = [
 LIMITS = [
     Row("limits/commands", GREETED + [b"NOOP\r\n" * 10_000, replies_until_end("250", "421 ")], "too many commands"),
     Row("limits/errors", GREETED + [b"XYZZY\r\n" * 100, replies_until_end("500", "421 ")], "too many errors"),
+    Row("limits/transactions", GREETED + ([b"MAIL FROM:<a@sender.example>\r\n", "250", b"RSET\r\n", "250"] * 2)
+        + [b"MAIL FROM:<a@sender.example>\r\n", "4[25][12] ", CLOSE]),
+    Row("limits/session-timeout", GREETED + [keep_busy(b"NOOP\r\n", 10), EOF]),
+    Row("limits/session-timeout-in-data", IN_DATA + [dribble(b"x" * 30, 0.4), replies_until_end("(?!)", "421 ")]),
     Row("limits/recipients", MAILED + [b"RCPT TO:<user@example.net>\r\n", "250"] * 3
         + [b"RCPT TO:<user@example.net>\r\n", "452 "] + QUIT, "quit"),
 ]
@@ -214,6 +236,10 @@ SHORT = {
 }
 
 
+# These keep both processes busy; beside them a polite row might be late for its own time limit.
+HEAVY = {"command/10000", "slow/never-reads"} | {row.name for row in TROUBLE if row.name.endswith("-endless")}
+
+
 def with_keys(table_name, **keys):
     sections = {name: dict(values) for name, values in SHORT.items()}
     sections.setdefault(table_name, {}).update(keys)
@@ -221,8 +247,9 @@ def with_keys(table_name, **keys):
 
 
 def play_all(suite, rows, guard, backend, trouble=False, workers=12):
-    """Rows run side by side: nearly all their time is waiting for limits."""
+    """Rows run side by side: nearly all their time is waiting for limits. The heavy ones come last, one by one."""
     chosen = [row for row in rows if suite.wants(row.name)]
+    heavy = [row for row in chosen if row.name in HEAVY]
 
     def play(row):
         try:
@@ -234,7 +261,9 @@ def play_all(suite, rows, guard, backend, trouble=False, workers=12):
             suite.report("ok", row.name)
 
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
-        list(pool.map(play, chosen))
+        list(pool.map(play, [row for row in chosen if row not in heavy]))
+    for row in heavy:
+        play(row)
 
 
 def good_session(guard, backend):
@@ -286,6 +315,42 @@ def connection_limit(guard):
             client.close()
 
 
+def network_limit(guard):
+    """Neighbours share a limit: five of one /24, the sixth is turned away, another network is not."""
+    if not sys.platform.startswith("linux"):
+        raise Skip("needs the addresses of 127/8")
+    clients = []
+    try:
+        for host in range(1, 6):
+            clients.append(RawClient(guard.address, source=f"127.2.0.{host}"))
+            clients[-1].greeting()
+        with RawClient(guard.address, source="127.2.0.6") as sixth:
+            sixth.greeting(421)
+            sixth.end()
+        with RawClient(guard.address, source="127.2.1.1") as elsewhere:
+            elsewhere.hello()
+            elsewhere.quit()
+    finally:
+        for client in clients:
+            client.close()
+
+
+def stop_with_sessions(guard):
+    """SIGTERM: whoever is there is told 421 and nobody holds the end up for longer than drain_timeout."""
+    clients = [RawClient(guard.address, source=own_source()) for _ in range(3)]
+    clients[0].greeting()
+    clients[1].hello()
+    clients[2].hello()
+    clients[2].ask("MAIL FROM:<a@sender.example>", 250)
+    guard.stop(timeout=10)
+    for client in clients:
+        client.end()
+        client.close()
+    told = [client.transcript[-1][:4] for client in clients[:2]]
+    if told != ["421 ", "421 "]:
+        raise Failure(f"idle sessions were told {told}")
+
+
 def main():
     suite = Suite("hostile", __doc__)
     backend = ScriptedBackend().start()
@@ -298,8 +363,9 @@ def main():
     down = guard_for("guard-down", ("127.0.0.1", free_port()), SHORT)
     unreachable = guard_for("guard-unreachable", full.getsockname(), SHORT)
     limits = guard_for("guard-limits", backend.address,
-                       with_keys("limits", commands="50", errors="5", recipients="3"))
-    few = guard_for("guard-few", backend.address, with_keys("limits", connections_per_address="3"))
+                       with_keys("limits", commands="50", errors="5", recipients="3", transactions="2",
+                                 session_timeout='"6s"'))
+    few = guard_for("guard-few", backend.address, with_keys("limits", connections_per_address="3", connections_per_network="5"))
     everyone = [main_guard, down, unreachable, limits, few]
 
     def start():
@@ -312,13 +378,17 @@ def main():
             play_all(suite, DOWN, down, None, trouble=True), play_all(suite, UNREACHABLE, unreachable, None, trouble=True),
             play_all(suite, LIMITS, limits, backend)))
         small.start()
-        play_all(suite, LEAVING + SLOW + COMMANDS + BODIES + REFUSALS, main_guard, backend)
+        play_all(suite, LEAVING + SLOW + COMMANDS + BODIES + REFUSALS + FINE, main_guard, backend)
         play_all(suite, TROUBLE, main_guard, backend, trouble=True)
         small.join()
         play_all(suite, UNLEARNED, few, backend, trouble=True)
         suite.case("limits/connections", connection_limit, few)
+        suite.case("limits/network", network_limit, few)
         suite.case("after/good-session", good_session, main_guard, backend)
+        suite.case("stop/with-sessions", stop_with_sessions, limits)
         for guard in everyone:
+            if guard.process.poll() is not None and guard is limits:
+                continue
             suite.case("stop/" + guard.folder.rsplit("/", 1)[-1], guard.stop, always=True)
     suite.finish()
 

@@ -15,10 +15,11 @@ def main():
         peers["sender"] = PostfixSender(suite, LISTENERS[0], V4).start()
 
     if suite.case("peers", start, always=True):
-        for identity, backend in (("proxy-v2", Postfix.PROXY), ("proxy-v1", Postfix.PROXY), ("xclient", Postfix.XCLIENT)):
-            if suite.wants(identity) or not any(map(suite.wants, ("proxy", "xclient"))):
-                guard = Guard(suite, "guard-" + identity, LISTENERS, backend, identity)
-                Battery(suite, identity, guard, peers["backend"], peers["sender"], ("DSN", "SMTPUTF8")).run()
+        ports = {"proxy-v2": Postfix.PROXY, "proxy-v1": Postfix.PROXY, "xclient": Postfix.XCLIENT}
+        head = suite.arguments.case.split("/")[0]
+        for identity in [name for name in ports if head in name] or ports:
+            guard = Guard(suite, "guard-" + identity, LISTENERS, ports[identity], identity)
+            Battery(suite, identity, guard, peers["backend"], peers["sender"], ("DSN", "SMTPUTF8")).run()
     suite.finish()
 
 

@@ -1,4 +1,5 @@
 // FuzzSupport — what the fuzz targets share: the input as text, cuts of it, and a loud require().
+// Called by: each fuzz target and replay_main. Fails: require() aborts, which a fuzzer looks for.
 #pragma once
 
 #include <cstddef>

@@ -15,7 +15,9 @@ DialogStage::DialogStage(StageSettings settings)
   server_.set_offer(settings_.offer);
 }
 
-Injection DialogStage::next_injection() { return inject(step_++); }
+Injection DialogStage::next_injection() {
+  return inject(step_++);
+}
 
 bool DialogStage::run(std::size_t steps) {
   using Kind = smtp::Action::Kind;

@@ -1,8 +1,8 @@
 // DialogStage — plays both dialogs against a scripted client and backend, without a socket.
-// Owns: the dialogs, and all bytes that were written on either side.   Called by: transcripts, injection
-// tests, the event-sequence fuzz target.
-// It executes actions as Session and Backend do, so that whatever the dialogs decide is seen here.
-// An injected event (client or backend gone, time over) may come before any step.
+// Owns: the dialogs, and all bytes that were written on either side.   Called by: transcripts,
+// injection tests, the event-sequence fuzz target. It executes actions as Session and Backend do,
+// so that whatever the dialogs decide is seen here. An injected event (client or backend gone, time
+// over) may come before any step.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,14 @@
 
 namespace smtpguard::test {
 
-enum class Injection : std::uint8_t { None, ClientGone, ClientSlow, BackendGone, BackendSlow, Stop };
+enum class Injection : std::uint8_t {
+  None,
+  ClientGone,
+  ClientSlow,
+  BackendGone,
+  BackendSlow,
+  Stop
+};
 
 struct StageSettings {
   smtp::HandOff hand_off = smtp::HandOff::None;

@@ -1,4 +1,5 @@
 // SmtpPrinters — what GoogleTest writes when values of proxy/smtp differ.
+// Called by: tests of proxy/smtp, by including it; without it a failure would show bytes.
 #pragma once
 
 #include <gtest/gtest.h>

@@ -55,14 +55,14 @@ std::string unescape(std::string_view text) {
 
 bool take_line(const std::string& line, int number, Transcript& transcript) {
   static const std::vector<std::pair<std::string, Kind>> kMarks = {
-      {"C: ", Kind::Client},       {"S: ", Kind::Server},       {"B: ", Kind::Backend},
-      {"P: ", Kind::Proxy},        {"C! ", Kind::ClientEvent},  {"B! ", Kind::BackendEvent},
+      {"C: ", Kind::Client}, {"S: ", Kind::Server},      {"B: ", Kind::Backend},
+      {"P: ", Kind::Proxy},  {"C! ", Kind::ClientEvent}, {"B! ", Kind::BackendEvent},
       {"N: ", Kind::Note}};
   for (const auto& [mark, kind] : kMarks) {
     if (line.rfind(mark, 0) == 0 || line + " " == mark) {
       const std::string text = line.size() > mark.size() ? line.substr(mark.size()) : "";
-      const bool is_bytes = kind == Kind::Client || kind == Kind::Server ||
-                            kind == Kind::Backend || kind == Kind::Proxy;
+      const bool is_bytes = kind == Kind::Client || kind == Kind::Server || kind == Kind::Backend ||
+                            kind == Kind::Proxy;
       transcript.lines.push_back({kind, is_bytes ? unescape(text) : text, number});
       return true;
     }
@@ -75,8 +75,8 @@ bool take_line(const std::string& line, int number, Transcript& transcript) {
   return line.empty();
 }
 
-// Gives out the scripted bytes of one side: a run of its lines, once all that we had to say before it in
-// the document has been said.
+// Gives out the scripted bytes of one side: a run of its lines, once all that we had to say before
+// it in the document has been said.
 class Script {
  public:
   Script(const Transcript& transcript, Kind kind, Kind event, Cut cut, unsigned seed)

@@ -1,6 +1,7 @@
 // Transcript — a conversation written down in a document, to be replayed and compared.
 // Owns: its lines.   Called by: the transcript tests, the injection tests.
-// Fails: parse errors are told with file and line; a document that cannot be read is a failing test.
+// Fails: parse errors are told with file and line; a document that cannot be read is a failing
+// test.
 //
 // A document is Markdown; each ```smtp fence is one transcript, the heading above it its name.
 //   C: the client says          S: we say to the client
@@ -8,8 +9,8 @@
 //   C! close | timeout | stop   B! close | refuse
 //   N: kind after VERB          a note that is expected, in this order
 //   option: name=value          before the first line; see transcript.cpp
-// Lines end in CR LF by themselves; \r \n \0 \t \\ \xHH are escapes, and a final backslash says that no
-// line end follows. Client lines without a reply between them are one write.
+// Lines end in CR LF by themselves; \r \n \0 \t \\ \xHH are escapes, and a final backslash says
+// that no line end follows. Client lines without a reply between them are one write.
 #pragma once
 
 #include <string>

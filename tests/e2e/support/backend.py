@@ -31,6 +31,11 @@ USUAL = {
 BAD_ENDS = re.compile(rb"\0|\r(?!\n)|(?<!\r)\n", re.S)
 
 
+def one_at_a_time(data):
+    """The same reply, octet by octet."""
+    return bytearray(data)
+
+
 class Gone(Exception):
     """The session is over, by the script or by the other side."""
 
@@ -159,7 +164,7 @@ class _Connection:
         message = Message(sender, recipients, b"".join(line + b"\r\n" for line in lines))
         action = self.script.get("dot", USUAL["dot"])
         first = action[0] if isinstance(action, list) else action
-        if isinstance(first, bytes) and re.match(rb"2\d\d[ -]", first):
+        if isinstance(first, (bytes, bytearray)) and re.match(rb"2\d\d[ -]", first):
             with self.backend.lock:
                 self.session.accepted.append(message)
         self._act(action)
@@ -167,12 +172,16 @@ class _Connection:
     def _answer(self, stage):
         action = self.script.get(stage, USUAL[stage])
         self._act(action)
-        return action if isinstance(action, bytes) else b"".join(a for a in action if isinstance(a, bytes))
+        return action if isinstance(action, bytes) else b"".join(bytes(a) for a in action if isinstance(a, (bytes, bytearray)))
 
     def _act(self, action):
         for one in action if isinstance(action, list) else [action]:
             if isinstance(one, bytes):
                 self.socket.sendall(one)
+            elif isinstance(one, bytearray):
+                for octet in one:
+                    self.socket.sendall(bytes([octet]))
+                    time.sleep(0.02)
             elif one == SILENT:
                 while self.socket.recv(65536):  # goes on taking, never says a word
                     pass

@@ -23,7 +23,7 @@ WORDS = {
     "too large": r"\b552\b",
     # What was wrong behind us.
     "backend refused": r"\btrouble=.*refused",
-    "backend timeout": r"\btrouble=.*\btime",
+    "backend timeout": r"\btrouble=.*(in time|too long)",
     "backend 421": r"\btrouble=.*\b421\b",
     "backend garbage": r"\btrouble=.*(no proper reply|nothing|not asked|before the end|answered|greeted)",
     "backend gone": r"\btrouble=.*(closed|reset|pipe|lost)",

@@ -76,6 +76,19 @@ def pour(data, limit=60.0):
     return Step(play)
 
 
+def keep_busy(command, seconds, every=0.5):
+    """A polite client that never comes to an end: one command after the other, until it is sent away with 421."""
+    def play(run):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            run.client.send(command)
+            if run.client.reply().code == 421:
+                return
+            time.sleep(every)
+        raise Failure(f"still served after {seconds:g} s")
+    return Step(play)
+
+
 def many(count, pattern):
     """That many replies, each matching."""
     def play(run):

@@ -16,7 +16,9 @@ LimitSettings limits(std::uint32_t total, std::uint32_t network, std::uint32_t a
   return limits;
 }
 
-IpAddress address(const std::string& text) { return IpAddress::parse(text).value(); }
+IpAddress address(const std::string& text) {
+  return IpAddress::parse(text).value();
+}
 
 class AdmissionTest : public testing::Test {
  protected:
