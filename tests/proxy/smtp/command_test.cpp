@@ -187,6 +187,12 @@ TEST(Command, ParsesPaths) {
   }
 }
 
+TEST(Path, KnowsWhetherItNeedsSmtpUtf8) {
+  EXPECT_FALSE((Path{"user", "example.org", ""}).has_utf8());
+  EXPECT_TRUE((Path{"\xC3\xA4", "example.org", ""}).has_utf8());
+  EXPECT_TRUE((Path{"user", "m\xC3\xBCller.example", ""}).has_utf8());
+}
+
 TEST(Command, TheNullPathIsASenderOnlyAndPostmasterARecipientOnly) {
   EXPECT_EQ(parse_command("MAIL FROM:<>"), ParsedCommand(envelope(Verb::Mail, {})));
   EXPECT_TRUE(Path{}.is_null());

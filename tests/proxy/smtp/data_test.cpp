@@ -183,6 +183,13 @@ TEST(Data, GivesAWholeLineAsOneViewIntoTheInput) {
   EXPECT_EQ(piece.text.data(), bytes.data() + 1);
 }
 
+TEST(Data, NamesItsFaults) {
+  EXPECT_EQ(to_string(BodyFault::BareCr), "bare CR in message");
+  EXPECT_EQ(to_string(BodyFault::BareLf), "bare LF in message");
+  EXPECT_EQ(to_string(BodyFault::Nul), "NUL in message");
+  EXPECT_EQ(to_string(BodyFault::LineTooLong), "line too long in message");
+}
+
 TEST(DataEncoder, StuffsOnlyWhereItHasItselfEndedALine) {
   DataEncoder encoder;
   std::string out;

@@ -97,6 +97,15 @@ TEST(LineReader, ForgetsTheUnfinishedLineOnReset) {
   EXPECT_EQ(read(reader, {"\nQUIT\r\n"}), (std::vector<KeptLine>{{"", true}, {"QUIT"}}));
 }
 
+// An idle session must stay small: what is kept between lines lies inside the reader itself.
+TEST(LineReader, KeepsNoHeapBetweenLines) {
+  LineReader reader;
+  read(reader, {std::string(2000, 'x'), "y\r\n"});
+  const auto* begin = reinterpret_cast<const char*>(&reader);
+  const char* kept = reader.kept().data();
+  EXPECT_TRUE(kept >= begin && kept < begin + sizeof(reader));
+}
+
 TEST(LineReader, GivesAViewIntoTheInputForAWholeLine) {
   LineReader reader;
   const std::string bytes = "EHLO mail.example.org with a long tail\r\n";
