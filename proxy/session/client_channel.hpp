@@ -28,6 +28,7 @@ class ClientChannel {
   // What fill() got. Valid until the next co_await; what is not used must be given to keep().
   std::string_view take();
   void keep(std::string_view rest);
+  std::string_view kept() const { return std::string_view(kept_).substr(kept_from_); }
   // What is in the socket and was not read yet, at most 4 KB: looks without waiting or taking.
   // Valid until the next co_await.
   std::string_view arrived_meanwhile();

@@ -187,7 +187,7 @@ void Lobby::dismiss(Visitor& visitor, Ending ending, std::string_view detail) {
                                      is_stop ? "is closing, please try again" : detail, facts.id));
     net::write_some(visitor.socket, reply.to_wire());
     record.deferred = 1;
-    context_.log.reply(facts, "", reply);
+    context_.log.reply(facts, nullptr, reply);
   }
   context_.log.end(facts, record, SteadyClock::now());
   visitors_.erase_and_dispose(visitors_.iterator_to(visitor), [](Visitor* gone) { delete gone; });

@@ -144,6 +144,7 @@ net::Awaitable<void> Session::relay_body() {
   body_octets_ = relay.octets();
   record_.message_octets += body_octets_;
   body_reply_is_due_ = true;
+  dialog_.on_input_behind_body(client_.kept());
   tell_backend_trouble();
   switch (outcome) {
     case BodyRelay::Outcome::Complete:
@@ -197,8 +198,10 @@ void Session::tell(const smtp::Note& note) {
   if (++counter > kNotesLogged) {
     return;
   }
-  context_.log.early(facts_, {is_pipelining ? "pipelining" : "bare-lf", stage_of(note.after),
-                              note.bytes, note.count, seconds_since_connect()});
+  // What follows DATA is a message, and its text is nobody's business but the recipient's.
+  const std::string_view shown = note.after == smtp::Verb::Data ? std::string_view() : note.bytes;
+  context_.log.early(facts_, {is_pipelining ? "pipelining" : "bare-lf", stage_of(note.after), shown,
+                              note.count, seconds_since_connect()});
 }
 
 void Session::log_reply(const smtp::Action& action) {
@@ -212,8 +215,12 @@ void Session::log_reply(const smtp::Action& action) {
     context_.log.data(facts_, body_octets_, took.count(), reply);
     return;
   }
-  if (action.is_complaint || dialog_.gave_up()) {
-    context_.log.reply(facts_, action.said, reply);
+  if (action.is_complaint) {
+    context_.log.reply(facts_, &action.said, reply);
+    return;
+  }
+  if (dialog_.gave_up()) {
+    context_.log.reply(facts_, nullptr, reply);
     return;
   }
   switch (dialog_.verb_in_hand()) {
@@ -232,7 +239,8 @@ void Session::log_reply(const smtp::Action& action) {
       break;
     default:
       if (!reply.is_positive()) {
-        context_.log.reply(facts_, smtp::to_string(dialog_.verb_in_hand()), reply);
+        const std::string verb(smtp::to_string(dialog_.verb_in_hand()));
+        context_.log.reply(facts_, &verb, reply);
       }
       break;
   }

@@ -124,7 +124,10 @@ void SessionLog::early(const SessionFacts& facts, const OutOfTurn& bytes) {
   }
   write(Severity::Info, facts, "early", [&](LogLine& line) {
     line.add("what", bytes.what).add("after", bytes.after).add_seconds("seconds", bytes.seconds);
-    line.add_number("bytes", bytes.count).add("text", bytes.bytes.substr(0, kShownBytes));
+    line.add_number("bytes", bytes.count);
+    if (!bytes.bytes.empty()) {
+      line.add("text", bytes.bytes.substr(0, kShownBytes));
+    }
   });
 }
 
@@ -175,13 +178,14 @@ void SessionLog::data(const SessionFacts& facts, std::uint64_t octets, double se
   });
 }
 
-void SessionLog::reply(const SessionFacts& facts, std::string_view said, const smtp::Reply& reply) {
+void SessionLog::reply(const SessionFacts& facts, const std::string* said,
+                       const smtp::Reply& reply) {
   if (!events_) {
     return;
   }
   write(Severity::Info, facts, "reply", [&](LogLine& line) {
-    if (!said.empty()) {
-      line.add("command", said.substr(0, kShownBytes));
+    if (said != nullptr) {
+      line.add("command", std::string_view(*said).substr(0, kShownBytes));
     }
     line.add("reply", reply.summary());
   });

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "conf/base/log.hpp"
@@ -39,8 +40,8 @@ class SessionLog {
             const smtp::Reply& reply, std::string_view reason);
   void data(const filters::SessionFacts& facts, std::uint64_t octets, double seconds,
             const smtp::Reply& reply);
-  // A reply of 4xx or 5xx to anything else. `said`: the client's line.
-  void reply(const filters::SessionFacts& facts, std::string_view said, const smtp::Reply& reply);
+  // A reply of 4xx or 5xx to anything else. `said`: the client's line; null where we spoke unasked.
+  void reply(const filters::SessionFacts& facts, const std::string* said, const smtp::Reply& reply);
   // Trouble with the backend, in words.
   void backend(const filters::SessionFacts& facts, std::string_view address,
                std::string_view trouble);

@@ -141,7 +141,7 @@ LogSettings read_log(conf::Reader section) {
   section.word("file_format", log.file_format, kFormats);
   section.boolean("events", log.events);
   if (!log.syslog && log.file.empty()) {
-    section.warning("syslog", "false, and log.file is empty: nothing is logged");
+    section.warning("syslog", "false, and log.file is empty: nothing is logged, but with -d");
   }
   return log;
 }

@@ -18,10 +18,6 @@ using namespace std::chrono_literals;
 // Until the backend has answered once; every hand-off teaches as well.
 constexpr Milliseconds kLearnEvery = 5s;
 
-net::Awaitable<void> run_owned(std::unique_ptr<Session> session) {
-  co_await session->run();
-}
-
 std::string text_of(const std::exception_ptr& crash) {
   try {
     std::rethrow_exception(crash);

@@ -118,7 +118,19 @@ void ServerDialog::on_input(std::string_view& input) {
 
 void ServerDialog::on_unexpected_input(std::string_view waiting) {
   const bool allowed = offer_.pipelining && is_esmtp_ && may_be_followed(verb_in_hand_);
-  if (allowed || note_ || waiting.empty()) {
+  if (!allowed) {
+    note_pipelining(waiting);
+  }
+}
+
+void ServerDialog::on_input_behind_body(std::string_view waiting) {
+  if (!offer_.pipelining || !is_esmtp_) {
+    note_pipelining(waiting);
+  }
+}
+
+void ServerDialog::note_pipelining(std::string_view waiting) {
+  if (note_ || waiting.empty()) {
     return;
   }
   note_ = Note{Note::Kind::Pipelining, verb_in_hand_, std::string(waiting.substr(0, kNotedBytes)),

@@ -85,6 +85,8 @@ class ServerDialog {
   void on_input(std::string_view& input);
   // Bytes that are there before their turn, e.g. while the backend was asked: noted if not allowed.
   void on_unexpected_input(std::string_view waiting);
+  // Bytes that came together with the end of a message. RFC 2920 3.1 allows the next command there.
+  void on_input_behind_body(std::string_view waiting);
   void on_judgement(const Judgement& judgement);
   void on_backend_reply(const Reply& reply);
   void on_body_complete();
@@ -136,6 +138,7 @@ class ServerDialog {
     std::uint32_t accepted = 0;
   };
 
+  void note_pipelining(std::string_view waiting);
   void execute(const Line& line);
   void execute(Command command);
   void hello(bool esmtp);

@@ -228,6 +228,7 @@ void DialogStage::relay_body() {
     }
   }
   end_of_data_was_asked_ = true;
+  server_.on_input_behind_body(input_);
   if (refusal) {
     server_.on_body_refused(*refusal);
   } else {
