@@ -1,7 +1,6 @@
-// Fuzz target: a sequence of events (client bytes, backend bytes, refusals, losses, timeouts, a stop)
-// played to both dialogs.
-// Fails: when a session does not end, a reply of ours is no whole line, or a message is acknowledged
-// that the backend did not accept.
+// Fuzz target: a sequence of events (client bytes, backend bytes, refusals, losses, timeouts, a
+// stop) played to both dialogs. Fails: when a session does not end, a reply of ours is no whole
+// line, or a message is acknowledged that the backend did not accept.
 #include <cstdint>
 #include <cstdlib>
 #include <optional>
@@ -16,8 +15,8 @@ using smtpguard::test::DialogStage;
 using smtpguard::test::Injection;
 using smtpguard::test::StageSettings;
 
-// Lines "C...", "B...", and single letters for events, each ended by 0xFF, in the order in which they are
-// asked for; the first octet of the input chooses the settings.
+// Lines "C...", "B...", and single letters for events, each ended by 0xFF, in the order in which
+// they are asked for; the first octet of the input chooses the settings.
 class Script {
  public:
   explicit Script(std::string_view bytes) : rest_(bytes) {}
@@ -68,8 +67,8 @@ StageSettings settings_from(std::uint8_t choice) {
   settings.offer.capabilities.smtp_utf8 = (choice & 1U) != 0;
   settings.offer.capabilities.dsn = (choice & 1U) != 0;
   settings.offer.pipelining = (choice & 2U) != 0;
-  settings.hand_off = (choice & 4U) != 0 ? smtpguard::smtp::HandOff::Xclient
-                                         : smtpguard::smtp::HandOff::None;
+  settings.hand_off =
+      (choice & 4U) != 0 ? smtpguard::smtp::HandOff::Xclient : smtpguard::smtp::HandOff::None;
   if ((choice & 8U) != 0) {
     settings.facts.access.access = smtpguard::filters::Access::Deny;
   }
