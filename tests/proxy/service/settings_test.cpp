@@ -257,7 +257,7 @@ TEST(Settings, WarnOfWhatWorksAndIsProbablyNotMeant) {
               ElementsAre("s.toml:8:1: policy.x: no listener uses this policy"));
   EXPECT_THAT(with("", "", "[log]\nsyslog = false\n"),
               ElementsAre("s.toml:9:10: log.syslog: false, and log.file is empty: nothing is "
-                          "logged"));
+                          "logged, but with -d"));
 }
 
 TEST(Settings, HostnameIsTheMachinesOwnIfThatIsQualified) {
