@@ -61,6 +61,10 @@ void Lobby::receive(net::Socket socket, const Endpoint& client, const ListenerSe
     return dismiss(visitor, Ending::Shutdown, "");
   }
   if (listener.proxy_from.contains(client.address)) {
+    // Not counted by Admission until the header has named the client.
+    if (visitors_.size() > context_.config->limits.connections) {
+      return dismiss(visitor, Ending::Refused, to_string(Admission::Refusal::Total));
+    }
     visitor.proxy_header = std::make_unique<std::string>();
     return wait(visitor, visitor.began + kProxyHeaderTime);
   }
