@@ -6,7 +6,7 @@ DESTDIR ?=
 # What `make install` installs: a configured and built release.
 RELEASE = build/release
 
-.PHONY: help run test bench install format check clean
+.PHONY: help run test bench install format check tidy clean
 
 help:
 	@echo 'make run       build smtpguard, start it on 127.0.0.1:2525 in front of a try-out backend, play some sessions'
@@ -15,6 +15,7 @@ help:
 	@echo 'make install   install below PREFIX ($(PREFIX)); DESTDIR is put before it'
 	@echo 'make format    format all C++ files as .clang-format says'
 	@echo 'make check     what CI adds to make test: format, layering, second compiler, sanitizers'
+	@echo 'make tidy      clang-tidy over all our sources (minutes)'
 	@echo 'make clean     remove build/'
 	@echo
 	@echo 'What a build needs is installed by run and test (Debian: apt-get, as root or with sudo; nothing is removed).'
@@ -40,6 +41,11 @@ format:
 
 check:
 	@bash .ci/run check
+
+tidy:
+	@sh .ci/setup ci
+	@cmake --preset dev >/dev/null
+	@git ls-files 'conf/*.cpp' 'filters/*.cpp' 'dns/*.cpp' 'proxy/*.cpp' | xargs -P 2 -n 4 clang-tidy -p build/dev --quiet
 
 clean:
 	rm -rf build

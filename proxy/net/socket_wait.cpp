@@ -16,7 +16,7 @@ Awaitable<Wake> SocketWait::readable(Socket& socket, TimePoint deadline) {
   waiting_ = &socket;
   wheel_.arm(*this, deadline);
   // The outcome is read from state: which of the wakers won does not matter.
-  [[maybe_unused]] const auto result = co_await socket.async_wait(Socket::wait_read, use_tuple);
+  [[maybe_unused]] const auto result = co_await socket.async_wait(Socket::wait_read, kUseTuple);
   waiting_ = nullptr;
   disarm();
   if (std::exchange(nudged_, false) && !aborted_) {
@@ -33,7 +33,7 @@ Awaitable<Wake> SocketWait::writable(Socket& socket, TimePoint deadline) {
   is_for_reading_ = false;
   waiting_ = &socket;
   wheel_.arm(*this, deadline);
-  [[maybe_unused]] const auto result = co_await socket.async_wait(Socket::wait_write, use_tuple);
+  [[maybe_unused]] const auto result = co_await socket.async_wait(Socket::wait_write, kUseTuple);
   waiting_ = nullptr;
   disarm();
   co_return outcome();

@@ -23,6 +23,6 @@ using Awaitable = asio::awaitable<T, Executor>;
 
 // Errors come as values: a reset is the normal case, and as an exception it costs fifteen times
 // more.
-inline constexpr auto use_tuple = asio::as_tuple(asio::use_awaitable_t<Executor>{});
+inline constexpr auto kUseTuple = asio::as_tuple(asio::use_awaitable_t<Executor>{});
 
 }  // namespace smtpguard::net

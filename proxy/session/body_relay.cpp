@@ -40,7 +40,7 @@ net::Awaitable<BodyRelay::Outcome> BodyRelay::run(std::string preface) {
       co_return Outcome::TooMuch;
     }
     if (pieces % kPiecesInARow == 0) {
-      co_await net::asio::post(context_.io.get_executor(), net::use_tuple);
+      co_await net::asio::post(context_.io.get_executor(), net::kUseTuple);
     }
   }
 }

@@ -33,13 +33,13 @@ bool is_exhaustion(const net::ErrorCode& error) {
 net::Awaitable<void> Listener::run() {
   Timer pause(context_.io.get_executor());
   while (acceptor_.is_open()) {
-    const auto [error] = co_await acceptor_.async_wait(net::Acceptor::wait_read, net::use_tuple);
+    const auto [error] = co_await acceptor_.async_wait(net::Acceptor::wait_read, net::kUseTuple);
     if (error) {
       co_return;  // closed
     }
     if (!accept_some()) {
       pause.expires_after(kPause);
-      [[maybe_unused]] const auto outcome = co_await pause.async_wait(net::use_tuple);
+      [[maybe_unused]] const auto outcome = co_await pause.async_wait(net::kUseTuple);
     }
   }
 }

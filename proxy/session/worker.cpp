@@ -108,7 +108,7 @@ net::Awaitable<void> Worker::learn() {
                                                 address, backend.take_trouble()));
     }
     pause.expires_after(kLearnEvery);
-    [[maybe_unused]] const auto outcome = co_await pause.async_wait(net::use_tuple);
+    [[maybe_unused]] const auto outcome = co_await pause.async_wait(net::kUseTuple);
   }
   if (context_.backend_capabilities) {
     context_.log.daemon().info(fmt::format("backend {} answers", address));
