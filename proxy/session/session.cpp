@@ -105,7 +105,7 @@ net::Awaitable<void> Session::read_command() {
       if (deadline == session_deadline_) {
         record_.ending = Ending::Abuse;
         record_.ending_detail = "session too long";
-        dialog_.on_limit("session too long");
+        dialog_.on_limit(smtp::make_reply(421, "4.7.0", "session too long"));
       } else {
         dialog_.on_timeout();
       }
@@ -132,13 +132,18 @@ net::Awaitable<void> Session::ask(const smtp::Question& question) {
   const smtp::Reply reply = co_await backend_.ask(question);
   tell_backend_trouble();
   dialog_.set_offer(offer());
-  dialog_.on_unexpected_input(client_.arrived_meanwhile());
+  const std::string_view arrived = client_.arrived_meanwhile();
+  if (question.kind == smtp::Question::Kind::EndOfData) {
+    dialog_.on_input_behind_body(arrived);
+  } else {
+    dialog_.on_unexpected_input(arrived);
+  }
   dialog_.on_backend_reply(reply);
 }
 
 net::Awaitable<void> Session::relay_body() {
   body_began_ = SteadyClock::now();
-  BodyRelay relay(context_, client_, backend_, offer().message_size, session_deadline_);
+  BodyRelay relay(context_, client_, backend_, dialog_.offer().message_size, session_deadline_);
   std::string preface = trace_header();
   const BodyRelay::Outcome outcome = co_await relay.run(std::move(preface));
   body_octets_ = relay.octets();
@@ -163,7 +168,8 @@ net::Awaitable<void> Session::relay_body() {
       dialog_.on_timeout();
       break;
     case BodyRelay::Outcome::TooMuch:
-      dialog_.on_limit("message far beyond the size limit");
+      record_.ending_detail = "message far beyond the size limit";
+      dialog_.on_limit(relay.reply());
       break;
   }
 }
@@ -268,16 +274,16 @@ void Session::finish() {
     record_.ending = Ending::Shutdown;
   } else if (record_.ending == Ending::ClientClosed) {
     record_.ending = Ending::Abuse;
-    record_.ending_detail = dialog_.limit_reached();
+    if (record_.ending_detail.empty()) {
+      record_.ending_detail = dialog_.limit_reached();
+    }
   }
   context_.log.end(facts_, record_, SteadyClock::now());
 }
 
 Ending Session::ending_of_loss() {
   if (record_.ending_detail.empty()) {
-    record_.ending_detail = dialog_.has_begun()
-                                ? fmt::format("after {}", smtp::to_string(dialog_.verb_in_hand()))
-                                : "before any command";
+    record_.ending_detail = where();
   }
   switch (client_.lost()) {
     case ClientChannel::Loss::Reset:

@@ -14,10 +14,25 @@ namespace smtpguard::smtp {
 
 namespace {
 
-// The backend's own judgement of this client or its HELO name, to be told apart from a backend that
-// is broken or badly configured: only the former may be final for the sender.
+// The backend's own judgement of a client, to be told apart from a backend that is broken or badly
+// configured: only the former may be final for the sender.
 bool is_policy_refusal(const Reply& reply) {
   return reply.is_permanent_failure() && starts_with_ignoring_case(reply.enhanced, "5.7.");
+}
+
+// "Bad sequence", "not implemented", "say STARTTLS or AUTH first": the client did nothing of the
+// kind; this is between us and the backend (RFC 5321 4.2.4, 3207 4, 4954 6).
+bool is_about_us(const Reply& reply) {
+  switch (reply.code) {
+    case 500:
+    case 502:
+    case 503:
+    case 530:
+    case 538:
+      return true;
+    default:
+      return false;
+  }
 }
 
 bool is_eight_bit(const Parameter& parameter) {
@@ -104,7 +119,7 @@ void ClientDialog::on_bytes(std::string_view bytes) {
     const bool reply_is_due =
         step_ != Step::Ready && step_ != Step::Closed && step_ != Step::Connect && !answer_;
     if (!reply_is_due) {
-      return fail("sent bytes that answer nothing");
+      return on_unasked(bytes);
     }
     auto reply = reader_.next(bytes);
     if (!reply) {
@@ -118,6 +133,21 @@ void ClientDialog::on_bytes(std::string_view bytes) {
     if (is_over_) {
       return;
     }
+  }
+  if (step_ == Step::Body && reader_.is_midway()) {
+    fail("began to answer before the end of the message");
+  }
+}
+
+// The answer that came together with something unasked cannot be trusted: a 250 may have been said
+// before the message, and what follows is then its refusal. Only a farewell may follow.
+void ClientDialog::on_unasked(std::string_view bytes) {
+  const auto next = reader_.next(bytes);
+  const bool is_farewell = next && next->has_value() && next->value().code == 421 && bytes.empty();
+  std::optional<Reply> kept = is_farewell ? answer_ : std::nullopt;
+  fail("sent bytes that answer nothing");
+  if (kept) {
+    answer_ = std::move(kept);
   }
 }
 
@@ -170,6 +200,14 @@ void ClientDialog::on_greeting(const Reply& reply) {
                 : Step::Helo);
 }
 
+bool ClientDialog::knows_the_client() const {
+  if (identity_.is_probe || identity_.hand_off == HandOff::None) {
+    return false;
+  }
+  const bool before_xclient = step_ == Step::Greeting || step_ == Step::Ehlo || step_ == Step::Helo;
+  return identity_.hand_off != HandOff::Xclient || !before_xclient;
+}
+
 bool ClientDialog::says_own_name(Step step) const {
   const bool is_first = step == Step::Ehlo || step == Step::Helo;
   return identity_.is_probe || (identity_.hand_off == HandOff::Xclient && is_first);
@@ -199,8 +237,10 @@ void ClientDialog::on_hello(const Reply& reply) {
   const bool said_ehlo = step_ == Step::Ehlo || step_ == Step::Ehlo2;
   if (said_ehlo) {
     capabilities_ = parse_capabilities(reply.lines);
-    has_learned_ = true;
   }
+  // After a refused EHLO we have learned that there is nothing; a client's own HELO teaches
+  // nothing.
+  has_learned_ = said_ehlo || !has_extensions_;
   const bool xclient_is_due = identity_.hand_off == HandOff::Xclient && !identity_.is_probe &&
                               (step_ == Step::Ehlo || step_ == Step::Helo);
   if (!xclient_is_due) {
@@ -249,12 +289,8 @@ void ClientDialog::write_question() {
       step_ = Step::Ready;
       return answer(make_reply(250, "2.0.0", "ok"));
     case Question::Kind::Mail: {
-      std::string which;
-      if (lacks_parameter(which)) {
-        // We offered what another backend, or this one earlier, could do.
-        trouble_ = fmt::format("does not offer {} any more", which);
-        step_ = Step::Ready;
-        return answer(unavailable());
+      if (refuse_lacking_parameter()) {
+        return;
       }
       Command mail = question_.command;
       if (!capabilities_.has_size || !has_extensions_) {
@@ -264,6 +300,9 @@ void ClientDialog::write_question() {
       return;
     }
     case Question::Kind::Rcpt:
+      if (refuse_lacking_parameter()) {
+        return;
+      }
       write_ = to_wire(question_.command);
       return;
     case Question::Kind::Data:
@@ -277,14 +316,16 @@ void ClientDialog::write_question() {
   }
 }
 
-bool ClientDialog::lacks_parameter(std::string& which) const {
+// We offered what another backend, or this one to another client, could do: our matter, so 451.
+bool ClientDialog::refuse_lacking_parameter() {
   for (const Parameter& parameter : question_.command.parameters) {
-    const bool lacking =
-        (is_eight_bit(parameter) && !capabilities_.eight_bit_mime) ||
-        (parameter.keyword == "SMTPUTF8" && !capabilities_.smtp_utf8) ||
-        ((parameter.keyword == "RET" || parameter.keyword == "ENVID") && !capabilities_.dsn);
-    if (lacking) {
-      which = parameter.keyword;
+    const std::string& word = parameter.keyword;
+    const bool needs_dsn = word == "RET" || word == "ENVID" || word == "NOTIFY" || word == "ORCPT";
+    if ((is_eight_bit(parameter) && !capabilities_.eight_bit_mime) ||
+        (word == "SMTPUTF8" && !capabilities_.smtp_utf8) || (needs_dsn && !capabilities_.dsn)) {
+      trouble_ = fmt::format("does not offer {} any more", word);
+      step_ = Step::Ready;
+      answer(unavailable());
       return true;
     }
   }
@@ -299,13 +340,8 @@ void ClientDialog::on_answer(Reply reply) {
   if (!fits) {
     return fail(fmt::format("answered {} with {}", what_was_asked(), reply.summary()));
   }
-  if (reply.code == 421) {
-    return fail_with(fmt::format("answered {}", what_was_asked()), reply);
-  }
-  if (kind == Question::Kind::Mail) {
-    in_transaction_ = reply.is_positive();
-  } else if (kind == Question::Kind::EndOfData || kind == Question::Kind::Rset) {
-    in_transaction_ = false;
+  if (reply.code == 421 || (is_about_us(reply) && kind != Question::Kind::EndOfData)) {
+    return fail(fmt::format("answered {} with {}", what_was_asked(), reply.summary()));
   }
   step_ = reply.code == 354 ? Step::Body : Step::Ready;
   answer(std::move(reply));
@@ -316,8 +352,9 @@ void ClientDialog::answer(Reply reply) {
 }
 
 void ClientDialog::fail_with(std::string_view why, const Reply& reply, bool final_for_client) {
+  const bool is_judgement = final_for_client || (is_policy_refusal(reply) && knows_the_client());
   fail(fmt::format("{} with {}", why, reply.summary()));
-  if ((final_for_client || is_policy_refusal(reply)) && !identity_.is_probe) {
+  if (is_judgement) {
     answer_ = reply;
   }
 }
@@ -326,16 +363,11 @@ void ClientDialog::fail(std::string_view why) {
   if (trouble_.empty()) {
     trouble_ = why;
   }
-  is_over_ = true;
-  in_transaction_ = false;
-  write_.clear();
-  // An answer to end-of-data that was read stays: the backend has the message. Any other answer
-  // that came together with something unasked cannot be trusted.
-  const bool message_was_taken =
-      answer_ && step_ == Step::Ready && question_.kind == Question::Kind::EndOfData;
   const bool answer_is_due = (step_ != Step::Ready && step_ != Step::Body) || answer_.has_value();
+  is_over_ = true;
+  write_.clear();
   step_ = Step::Closed;
-  if (answer_is_due && !message_was_taken) {
+  if (answer_is_due) {
     answer_ = unavailable();
   }
 }

@@ -74,8 +74,6 @@ class ClientDialog {
   // The hello is done and nothing is wrong: questions may be asked.
   bool is_open() const { return step_ == Step::Ready; }
   bool is_over() const { return is_over_; }
-  // The backend accepted MAIL and neither end of data nor RSET came since.
-  bool in_transaction() const { return in_transaction_; }
   // What went wrong first, for the log: "answered EHLO with 502 5.5.2 error". Empty: nothing.
   const std::string& trouble() const { return trouble_; }
   // The backend refused the message (4xx, 5xx) before its end, which ends the connection as well:
@@ -110,13 +108,15 @@ class ClientDialog {
   void write_question();
   void say_hello(Step step);
   bool says_own_name(Step step) const;
+  bool knows_the_client() const;
   void answer(Reply reply);
   // Out of step, lost, or refused: 451 for the client, and the connection is over.
   void fail(std::string_view why);
   void fail_with(std::string_view why, const Reply& reply, bool final_for_client = false);
   ClientAction::Stage stage() const;
   std::string_view what_was_asked() const;
-  bool lacks_parameter(std::string& which) const;
+  bool refuse_lacking_parameter();
+  void on_unasked(std::string_view bytes);
 
   ClientIdentity identity_;
   Capabilities capabilities_;
@@ -129,7 +129,6 @@ class ClientDialog {
   std::optional<Reply> early_refusal_;
   std::string trouble_;
   bool is_over_ = false;
-  bool in_transaction_ = false;
   bool has_learned_ = false;
   bool has_extensions_ = true;  // the backend took EHLO
 };

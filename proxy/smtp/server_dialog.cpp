@@ -206,6 +206,7 @@ void ServerDialog::hello(bool esmtp) {
   end_transaction();
   helo_ = command_.argument;
   is_esmtp_ = esmtp;
+  offer_ = next_offer_;
   Reply reply = make_reply(250, "", hostname_);
   if (esmtp) {
     for (std::string& line : offered_lines(offer_)) {
@@ -363,8 +364,8 @@ void ServerDialog::on_timeout() {
   hang_up(make_reply(421, "4.4.2", fmt::format("{} timeout, closing", hostname_)));
 }
 
-void ServerDialog::on_limit(std::string_view text) {
-  hang_up(make_reply(421, "4.7.0", text));
+void ServerDialog::on_limit(Reply reply) {
+  hang_up(std::move(reply));
 }
 
 void ServerDialog::say(Reply reply) {

@@ -77,8 +77,10 @@ class ServerDialog {
 
   Action next_action();
 
-  // What EHLO offers from now on.
-  void set_offer(const Offer& offer) { offer_ = offer; }
+  // What the next EHLO offers. What was offered once holds until then.
+  void set_offer(const Offer& offer) { next_offer_ = offer; }
+  // What the client was offered, or would be.
+  const Offer& offer() const { return helo_.empty() ? next_offer_ : offer_; }
 
   // Events. Each is legal only as the answer to the action named above.
   // Takes at most one line from the front of `input`.
@@ -95,8 +97,8 @@ class ServerDialog {
   void on_timeout();
   // We stop: the transaction in hand may be finished, then 421.
   void on_shutdown() { shutting_down_ = true; }
-  // A limit outside of the dialog was reached (time of the session): 421 at once.
-  void on_limit(std::string_view text);
+  // A limit outside of the dialog was reached (time of the session): `reply`, and the end.
+  void on_limit(Reply reply);
 
   // The command in hand (the last one that was parsed well).
   const Command& command() const { return command_; }
@@ -104,7 +106,6 @@ class ServerDialog {
   // HELO or EHLO as it was said; empty before.
   const std::string& helo() const { return helo_; }
   bool is_esmtp() const { return is_esmtp_; }
-  bool in_transaction() const { return transaction_.has_value(); }
   // A limit, a timeout or a stop of ours ended it.
   bool gave_up() const { return !limit_reached_.empty(); }
   // What ended it, in our reply's words.
@@ -157,7 +158,8 @@ class ServerDialog {
   std::string_view hostname_;
   std::string_view session_id_;
   ServerLimits limits_;
-  Offer offer_;
+  Offer next_offer_;
+  Offer offer_;  // as it was said
 
   LineReader reader_;
   Command command_;
