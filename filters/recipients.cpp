@@ -1,5 +1,7 @@
 #include "filters/recipients.hpp"
 
+#include <algorithm>
+#include <string>
 #include <vector>
 
 #include "conf/base/ip_address.hpp"
@@ -11,7 +13,11 @@ namespace {
 
 bool is_entry(std::string_view text) {
   const std::string_view name = text.starts_with('.') ? text.substr(1) : text;
-  return is_host_name(name) && !IpAddress::parse(name);
+  // A name in UTF-8 is compared as it is said (RFC 6531), beside its xn-- form.
+  std::string ascii(name);
+  std::replace_if(
+      ascii.begin(), ascii.end(), [](char c) { return static_cast<unsigned char>(c) > 127; }, 'x');
+  return is_host_name(ascii) && !IpAddress::parse(ascii);
 }
 
 // "*.example.org" and "user@example.org" are how other programs write it.

@@ -24,7 +24,7 @@ namespace {
 using session::LogSettings;
 using SignalSet = net::asio::basic_signal_set<net::Executor>;
 
-// Descriptors that are not sessions: logs, listeners, the event loop, a reserve to say 421 with.
+// Descriptors that are not sessions: logs, listeners, the event loop, and clients that hear 421.
 constexpr std::uint64_t kDescriptorReserve = 64;
 // A session needs the client's and the backend's.
 constexpr std::uint64_t kDescriptorsPerSession = 2;
@@ -180,7 +180,7 @@ int run(const CommandLine& line) {
     }
     sockets.push_back(std::move(socket).value());
   }
-  const auto privileges = drop_privileges();
+  const auto privileges = drop_privileges(line.foreground);
   if (privileges.has_error()) {
     return fail(privileges.error().text);
   }
@@ -189,8 +189,8 @@ int run(const CommandLine& line) {
   if (!line.foreground && ::daemon(0, 0) != 0) {
     return fail("cannot go to the background");
   }
-  if (!privileges.value().empty()) {
-    text.info(privileges.value());
+  if (!privileges->text.empty()) {
+    text.write(privileges->severity, privileges->text);
   }
   return serve(std::move(loaded.settings), text, json, std::move(sockets));
 }

@@ -14,23 +14,27 @@ namespace {
 constexpr const char* kUser = "_smtpguard";
 }
 
-Result<std::string> drop_privileges() {
+Result<Privileges> drop_privileges(bool may_stay_root) {
   if (::geteuid() != 0) {
-    return std::string();
+    return Privileges{Severity::Info, ""};
   }
   const passwd* user = ::getpwnam(kUser);
   if (user == nullptr) {
-    return fmt::format(
-        "running as root: there is no user {} to change to; create it with "
-        "useradd --system --shell /usr/sbin/nologin {}",
+    const std::string missing = fmt::format(
+        "there is no user {} to change to; create it with useradd --system --shell "
+        "/usr/sbin/nologin {}",
         kUser, kUser);
+    if (!may_stay_root) {
+      return Error{missing};
+    }
+    return Privileges{Severity::Warning, "running as root: " + missing};
   }
   if (::setgroups(1, &user->pw_gid) != 0 ||
       ::setresgid(user->pw_gid, user->pw_gid, user->pw_gid) != 0 ||
       ::setresuid(user->pw_uid, user->pw_uid, user->pw_uid) != 0) {
     return Error{fmt::format("change to user {}: {}", kUser, std::strerror(errno))};
   }
-  return fmt::format("running as {}", kUser);
+  return Privileges{Severity::Info, fmt::format("running as {}", kUser)};
 }
 
 }  // namespace smtpguard::service

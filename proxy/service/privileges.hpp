@@ -1,16 +1,23 @@
 // Privileges — gives up root for the user _smtpguard once the sockets are bound.
 // Owns: nothing.   Called by: App, after binding and before the event loop.
-// Fails: an Error; going on as root would be worse than not starting.
+// Fails: an Error; a daemon that goes on as root would be worse than one that does not start.
 // A first form: the issue "Supervise" puts a supervisor, chroot and sandbox around the worker.
 #pragma once
 
 #include <string>
 
+#include "conf/base/log.hpp"
 #include "conf/base/result.hpp"
 
 namespace smtpguard::service {
 
-// What was done, for the log: "running as _smtpguard". Not root: nothing, and nothing to say.
-Result<std::string> drop_privileges();
+struct Privileges {
+  Severity severity = Severity::Info;
+  std::string text;  // for the log: "running as _smtpguard"; empty: we were not root
+};
+
+// `may_stay_root`: without the user _smtpguard, warn instead of failing (in the foreground, for a
+// try).
+Result<Privileges> drop_privileges(bool may_stay_root);
 
 }  // namespace smtpguard::service

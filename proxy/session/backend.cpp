@@ -16,6 +16,7 @@ constexpr std::size_t kReplyRead = 8192;
 }  // namespace
 
 net::Awaitable<smtp::Reply> Backend::ask(const smtp::Question& question) {
+  hear_unasked(question);
   if (needs_new_connection(question)) {
     drop();
     connection_ = std::make_unique<Connection>(context_.io, identity_);
@@ -33,6 +34,7 @@ net::Awaitable<smtp::Reply> Backend::ask(const smtp::Question& question) {
         co_await connect();
         break;
       case Kind::Write:
+        context_.log.backend_dialogue(identity_.session_id, "to", action.bytes);
         co_await send(action.bytes, deadline);
         break;
       case Kind::Read:
@@ -49,20 +51,19 @@ net::Awaitable<smtp::Reply> Backend::ask(const smtp::Question& question) {
   }
 }
 
-// A connection on which something is waiting to be read between two transactions was closed, or has
-// said 421: a new one is due, and the client need not know.
-bool Backend::needs_new_connection(const smtp::Question& question) {
+// What the backend says before it is asked answers nothing: a 421 at the end of its patience, its
+// close, or replies that would be taken for the next one's. Behind a message the answer may be
+// there.
+void Backend::hear_unasked(const smtp::Question& question) {
+  while (connection_ && question.kind != smtp::Question::Kind::EndOfData &&
+         connection_->dialog.is_open() && read_now()) {
+  }
+}
+
+bool Backend::needs_new_connection(const smtp::Question& question) const {
   const bool may_begin =
       question.kind == smtp::Question::Kind::Mail || question.kind == smtp::Question::Kind::Learn;
-  if (!may_begin) {
-    return false;
-  }
-  if (!connection_ || !connection_->dialog.is_open()) {
-    return true;
-  }
-  char byte = 0;
-  const net::Io io = net::peek_some(connection_->socket, std::span(&byte, 1));
-  return io.status != net::Io::Status::WouldBlock;
+  return may_begin && (!connection_ || !connection_->dialog.is_open());
 }
 
 net::Awaitable<void> Backend::connect() {
@@ -131,6 +132,8 @@ bool Backend::read_now() {
     case net::Io::Status::WouldBlock:
       return false;
     case net::Io::Status::Done:
+      context_.log.backend_dialogue(identity_.session_id, "from",
+                                    {context_.scratch.data(), io.count});
       connection.dialog.on_bytes({context_.scratch.data(), io.count});
       break;
     case net::Io::Status::Closed:

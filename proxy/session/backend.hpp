@@ -55,7 +55,8 @@ class Backend {
     smtp::ClientDialog dialog;
   };
 
-  bool needs_new_connection(const smtp::Question& question);
+  void hear_unasked(const smtp::Question& question);
+  bool needs_new_connection(const smtp::Question& question) const;
   net::Awaitable<void> connect();
   net::Awaitable<void> send(std::string_view bytes, TimePoint deadline);
   net::Awaitable<void> receive(TimePoint deadline);

@@ -101,6 +101,7 @@ net::Awaitable<bool> ClientChannel::write(std::string_view bytes) {
   while (from < rest.size()) {
     const net::Wake wake = co_await wait_.writable(socket_, deadline);
     if (wake == net::Wake::Abort) {
+      is_cut_off_ = true;
       lose(Loss::Aborted);
       co_return false;
     }

@@ -35,11 +35,15 @@ class ClientChannel {
 
   // Writes all, or tells false: the client is gone or does not read.
   net::Awaitable<bool> write(std::string_view bytes);
+  // As much of it as the socket takes now; for a last word before an abrupt end.
+  void write_at_once(std::string_view bytes) { net::write_some(socket_, bytes); }
   // Ends the stream so that the client can still read our last reply though it has sent more.
   net::Awaitable<void> linger_and_close();
 
   net::SocketWait& wait() { return wait_; }
   Loss lost() const { return loss_; }
+  // A reply went out in part only: no other may follow it.
+  bool is_cut_off() const { return is_cut_off_; }
   // "connection reset by peer"; for Reset.
   const std::string& loss_detail() const { return loss_detail_; }
 
@@ -53,6 +57,7 @@ class ClientChannel {
   std::string kept_;
   std::size_t kept_from_ = 0;
   std::size_t in_scratch_ = 0;
+  bool is_cut_off_ = false;
   Loss loss_ = Loss::None;
   std::string loss_detail_;
 };

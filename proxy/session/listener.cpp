@@ -5,6 +5,7 @@
 #include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/asio/error.hpp>
 #include <chrono>
+#include <exception>
 #include <utility>
 
 #include "conf/base/text.hpp"
@@ -65,7 +66,12 @@ bool Listener::accept_some() {
     }
     socket.native_non_blocking(true, error);
     socket.set_option(net::asio::ip::tcp::no_delay(true), error);
-    lobby_.receive(std::move(socket), net::to_endpoint(peer), settings_);
+    try {
+      lobby_.receive(std::move(socket), net::to_endpoint(peer), settings_);
+    } catch (const std::exception& fault) {
+      context_.log.crash("a visitor", fault.what());
+      return false;
+    }
   }
   return true;
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
 #include <span>
 #include <string>
 #include <utility>
@@ -48,139 +49,151 @@ Lobby::~Lobby() {
 }
 
 void Lobby::receive(net::Socket socket, const Endpoint& client, const ListenerSettings& listener) {
-  auto owned = std::make_unique<Visitor>(std::move(socket), client, listener);
-  Visitor& visitor = *owned;
+  auto visitor = std::make_unique<Visitor>(std::move(socket), client, listener);
   net::ErrorCode error;
-  const auto local = visitor.socket.local_endpoint(error);
+  const auto local = visitor->socket.local_endpoint(error);
   if (error) {
     return;  // connected and left: nothing happened
   }
-  visitor.local = net::to_endpoint(local);
-  visitors_.push_back(*owned.release());
+  visitor->local = net::to_endpoint(local);
   if (is_closed_) {
-    return dismiss(visitor, Ending::Shutdown, "");
+    return dismiss(std::move(visitor), Ending::Shutdown, "");
   }
-  if (listener.proxy_from.contains(client.address)) {
-    // Not counted by Admission until the header has named the client.
-    if (visitors_.size() > context_.config->limits.connections) {
-      return dismiss(visitor, Ending::Refused, to_string(Admission::Refusal::Total));
-    }
-    visitor.proxy_header = std::make_unique<std::string>();
-    return wait(visitor, visitor.began + kProxyHeaderTime);
+  if (!listener.proxy_from.contains(client.address)) {
+    return admit(std::move(visitor));
   }
-  admit(visitor);
+  // Not counted by Admission until the header has named the client.
+  if (visitors_.size() >= context_.config->limits.connections) {
+    return dismiss(std::move(visitor), Ending::Refused, to_string(Admission::Refusal::Total));
+  }
+  visitor->proxy_header = std::make_unique<std::string>();
+  const TimePoint deadline = visitor->began + kProxyHeaderTime;
+  wait(std::move(visitor), deadline);
 }
 
-void Lobby::wait(Visitor& visitor, TimePoint deadline) {
-  visitor.is_expired = false;
-  context_.wheel.arm(visitor, deadline);
-  visitor.socket.async_wait(net::Socket::wait_read,
-                            [this, &visitor](const net::ErrorCode&) { on_wake(visitor); });
+void Lobby::wait(Held visitor, TimePoint deadline) {
+  Visitor& waiting = *visitor;
+  waiting.is_expired = false;
+  waiting.socket.async_wait(net::Socket::wait_read,
+                            [this, &waiting](const net::ErrorCode&) { on_wake(waiting); });
+  visitors_.push_back(*visitor.release());
+  context_.wheel.arm(waiting, deadline);
 }
 
 void Lobby::on_wake(Visitor& visitor) {
-  visitor.disarm();
+  visitors_.erase(visitors_.iterator_to(visitor));
+  Held held(&visitor);
+  try {
+    look_at(std::move(held));
+  } catch (const std::exception& error) {
+    context_.log.crash("a visitor", error.what());
+  }
+}
+
+void Lobby::look_at(Held visitor) {
+  visitor->disarm();
   if (is_closed_) {
-    return dismiss(visitor, Ending::Shutdown, "");
+    return dismiss(std::move(visitor), Ending::Shutdown, "");
   }
-  if (visitor.proxy_header) {
-    return read_proxy_header(visitor);
+  if (visitor->proxy_header) {
+    return read_proxy_header(std::move(visitor));
   }
-  on_early_window(visitor);
+  on_early_window(std::move(visitor));
 }
 
 // Takes from the socket exactly the octets of the header: what stands behind it is the client's.
-void Lobby::read_proxy_header(Visitor& visitor) {
-  std::string& header = *visitor.proxy_header;
+void Lobby::read_proxy_header(Held visitor) {
+  std::string& header = *visitor->proxy_header;
   const net::Io peeked =
-      net::peek_some(visitor.socket, std::span(context_.scratch.data(), kPeeked));
+      net::peek_some(visitor->socket, std::span(context_.scratch.data(), kPeeked));
   if (peeked.status == net::Io::Status::Closed || peeked.status == net::Io::Status::Broken) {
-    return dismiss(visitor, Ending::BadProxy, net::why(peeked));
+    return dismiss(std::move(visitor), Ending::BadProxy, net::why(peeked));
   }
   std::string all = header;
   all.append(context_.scratch.data(), peeked.count);
   const smtp::ProxyParse parsed = smtp::parse_proxy_header(all);
   if (parsed.state == smtp::ProxyParse::State::Bad) {
-    return dismiss(visitor, Ending::BadProxy, parsed.error);
+    return dismiss(std::move(visitor), Ending::BadProxy, parsed.error);
   }
   const std::size_t to_take = parsed.header_bytes - header.size();
   if (to_take != 0) {
-    net::read_some(visitor.socket, std::span(context_.scratch.data(), to_take));
+    net::read_some(visitor->socket, std::span(context_.scratch.data(), to_take));
     header = all.substr(0, parsed.header_bytes);
   }
   if (parsed.state == smtp::ProxyParse::State::NeedMore) {
-    if (visitor.is_expired) {
-      return dismiss(visitor, Ending::BadProxy, "no whole header in time");
+    if (visitor->is_expired) {
+      return dismiss(std::move(visitor), Ending::BadProxy, "no whole header in time");
     }
-    return wait(visitor, visitor.began + kProxyHeaderTime);
+    const TimePoint deadline = visitor->began + kProxyHeaderTime;
+    return wait(std::move(visitor), deadline);
   }
-  visitor.proxy_header.reset();
+  visitor->proxy_header.reset();
   if (!parsed.header.is_local) {
-    visitor.client = parsed.header.source;
-    visitor.local = parsed.header.destination;
+    visitor->client = parsed.header.source;
+    visitor->local = parsed.header.destination;
   }
-  admit(visitor);
+  admit(std::move(visitor));
 }
 
-void Lobby::admit(Visitor& visitor) {
+void Lobby::admit(Held visitor) {
   const RuntimeConfig& config = *context_.config;
-  visitor.access = filters::look_up(config.access, visitor.client.address);
-  const bool came_by_front_end = visitor.client != visitor.peer;
-  context_.log.connect(visitor.facts(), came_by_front_end ? &visitor.peer : nullptr);
-  auto place = context_.admission.enter(visitor.client.address, config.limits);
+  visitor->access = filters::look_up(config.access, visitor->client.address);
+  const bool came_by_front_end = visitor->client != visitor->peer;
+  context_.log.connect(visitor->facts(), came_by_front_end ? &visitor->peer : nullptr);
+  auto place = context_.admission.enter(visitor->client.address, config.limits);
   if (const auto* refusal = std::get_if<Admission::Refusal>(&place)) {
-    return dismiss(visitor, Ending::Refused, to_string(*refusal));
+    return dismiss(std::move(visitor), Ending::Refused, to_string(*refusal));
   }
-  visitor.ticket = std::get<Admission::Ticket>(std::move(place));
-  const PolicySettings& policy = visitor.listener.policy;
-  const bool is_known_good = visitor.access.access == filters::Access::Allow;
+  visitor->ticket = std::get<Admission::Ticket>(std::move(place));
+  const PolicySettings& policy = visitor->listener.policy;
+  const bool is_known_good = visitor->access.access == filters::Access::Allow;
   if (is_known_good || policy.greet_delay == 0ms) {
-    return let_in(visitor);
+    return let_in(std::move(visitor));
   }
   if (policy.teaser) {
-    net::write_some(visitor.socket, fmt::format("220-{} ESMTP\r\n", config.hostname));
+    net::write_some(visitor->socket, fmt::format("220-{} ESMTP\r\n", config.hostname));
   }
-  wait(visitor, visitor.began + policy.greet_delay);
+  const TimePoint deadline = visitor->began + policy.greet_delay;
+  wait(std::move(visitor), deadline);
 }
 
-void Lobby::on_early_window(Visitor& visitor) {
+void Lobby::on_early_window(Held visitor) {
   const net::Io peeked =
-      net::peek_some(visitor.socket, std::span(context_.scratch.data(), kPeeked));
+      net::peek_some(visitor->socket, std::span(context_.scratch.data(), kPeeked));
   switch (peeked.status) {
     case net::Io::Status::Closed:
-      return dismiss(visitor, Ending::ClientClosed, "before the greeting");
+      return dismiss(std::move(visitor), Ending::ClientClosed, "before the greeting");
     case net::Io::Status::Broken:
-      return dismiss(visitor, Ending::ClientReset, "before the greeting");
+      return dismiss(std::move(visitor), Ending::ClientReset, "before the greeting");
     case net::Io::Status::WouldBlock:
-      if (!visitor.is_expired) {
-        return wait(visitor, visitor.began + visitor.listener.policy.greet_delay);
+      if (!visitor->is_expired) {
+        const TimePoint deadline = visitor->began + visitor->listener.policy.greet_delay;
+        return wait(std::move(visitor), deadline);
       }
       break;
     case net::Io::Status::Done: {
-      visitor.talked_early = true;
-      const std::chrono::duration<double> after = SteadyClock::now() - visitor.began;
-      context_.log.early(visitor.facts(), {"early",
-                                           "connect",
-                                           {context_.scratch.data(), peeked.count},
-                                           peeked.count,
-                                           after.count()});
+      visitor->talked_early = true;
+      const std::chrono::duration<double> after = SteadyClock::now() - visitor->began;
+      context_.log.early(visitor->facts(), {"early",
+                                            "connect",
+                                            {context_.scratch.data(), peeked.count},
+                                            peeked.count,
+                                            after.count()});
       break;
     }
   }
-  let_in(visitor);
+  let_in(std::move(visitor));
 }
 
-void Lobby::let_in(Visitor& visitor) {
-  Arrival arrival{std::move(visitor.socket), std::move(visitor.ticket), visitor.facts(),
-                  visitor.began};
-  visitors_.erase_and_dispose(visitors_.iterator_to(visitor), [](Visitor* gone) { delete gone; });
-  begin_session_(std::move(arrival));
+void Lobby::let_in(Held visitor) {
+  begin_session_(Arrival{std::move(visitor->socket), std::move(visitor->ticket), visitor->facts(),
+                         visitor->began});
 }
 
-void Lobby::dismiss(Visitor& visitor, Ending ending, std::string_view detail) {
-  const filters::SessionFacts facts = visitor.facts();
+void Lobby::dismiss(Held visitor, Ending ending, std::string_view detail) {
+  const filters::SessionFacts facts = visitor->facts();
   filters::SessionRecord record;
-  record.began = visitor.began;
+  record.began = visitor->began;
   record.ending = ending;
   record.ending_detail = detail;
   if (ending == Ending::Refused || ending == Ending::Shutdown) {
@@ -189,12 +202,11 @@ void Lobby::dismiss(Visitor& visitor, Ending ending, std::string_view detail) {
         smtp::make_reply(421, is_stop ? "4.3.2" : "4.7.0",
                          fmt::format("{} {} (session {})", context_.config->hostname,
                                      is_stop ? "is closing, please try again" : detail, facts.id));
-    net::write_some(visitor.socket, reply.to_wire());
+    net::write_some(visitor->socket, reply.to_wire());
     record.deferred = 1;
     context_.log.reply(facts, nullptr, reply);
   }
   context_.log.end(facts, record, SteadyClock::now());
-  visitors_.erase_and_dispose(visitors_.iterator_to(visitor), [](Visitor* gone) { delete gone; });
 }
 
 void Lobby::close() {

@@ -1,6 +1,7 @@
 // Lobby — where a client that has said nothing yet waits for its greeting.
 // Owns: the visitors: one small object each, without coroutine or buffer.   Called by: Listener.
-// Fails: never; who closes, is refused or sends a bad PROXY header is logged and gone.
+// Fails: who closes, is refused or sends a bad PROXY header is logged and gone; out of memory, the
+// visitor at hand is gone and receive() throws.
 // Steps 1 and 2 of a connection's path: PROXY header from trusted networks, admission, the teaser,
 // then the early window, until bytes come or it is over. Then a Session begins.
 #pragma once
@@ -65,14 +66,19 @@ class Lobby {
       Visitor,
       boost::intrusive::base_hook<boost::intrusive::list_base_hook<boost::intrusive::tag<Lobby>>>>;
 
-  void wait(Visitor& visitor, TimePoint deadline);
+  // Whoever holds the pointer owns the visitor: it waits in the list, or is being looked at. So an
+  // exception on the way (memory has run out) ends this one visitor and nobody else.
+  using Held = std::unique_ptr<Visitor>;
+
+  void wait(Held visitor, TimePoint deadline);
   void on_wake(Visitor& visitor);
-  void read_proxy_header(Visitor& visitor);
+  void look_at(Held visitor);
+  void read_proxy_header(Held visitor);
   // The client's true address is known.
-  void admit(Visitor& visitor);
-  void on_early_window(Visitor& visitor);
-  void let_in(Visitor& visitor);
-  void dismiss(Visitor& visitor, filters::Ending ending, std::string_view detail);
+  void admit(Held visitor);
+  void on_early_window(Held visitor);
+  void let_in(Held visitor);
+  void dismiss(Held visitor, filters::Ending ending, std::string_view detail);
 
   Context& context_;
   std::function<void(Arrival)> begin_session_;

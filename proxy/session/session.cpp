@@ -265,6 +265,13 @@ void Session::tell_backend_trouble() {
 
 void Session::finish() {
   backend_.drop();
+  if (client_.lost() == ClientChannel::Loss::Aborted && !client_.is_cut_off()) {
+    const smtp::Reply farewell = smtp::make_reply(
+        421, "4.3.2", fmt::format("{} is closing, please try again", config_->hostname));
+    client_.write_at_once(farewell.to_wire());
+    ++record_.deferred;
+    context_.log.reply(facts_, nullptr, farewell);
+  }
   record_.commands = dialog_.commands();
   if (client_.lost() != ClientChannel::Loss::None) {
     record_.ending = ending_of_loss();
@@ -278,6 +285,13 @@ void Session::finish() {
       record_.ending_detail = dialog_.limit_reached();
     }
   }
+  context_.log.end(facts_, record_, SteadyClock::now());
+}
+
+void Session::finish_crashed() {
+  backend_.abort();
+  record_.ending = Ending::Fault;
+  record_.ending_detail = where();
   context_.log.end(facts_, record_, SteadyClock::now());
 }
 

@@ -43,6 +43,9 @@ class Session : public boost::intrusive::list_base_hook<
   // SIGINT, or the end of the patience for it.
   void stop_now();
 
+  // run() ended by an exception: the summary is due all the same.
+  void finish_crashed();
+
   const std::string& id() const { return facts_.id; }
 
  private:

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <ctime>
+#include <exception>
 
 namespace smtpguard::session {
 
@@ -195,6 +196,26 @@ void SessionLog::backend(const SessionFacts& facts, std::string_view address,
                          std::string_view trouble) {
   write(Severity::Warning, facts, "backend",
         [&](LogLine& line) { line.add("address", address).add("trouble", trouble); });
+}
+
+void SessionLog::crash(std::string_view what, const char* why) noexcept {
+  ++crashes_;
+  try {
+    text_.error(
+        fmt::format("{} was ended by a fault: {} ({} such since start)", what, why, crashes_));
+  } catch (const std::exception&) {
+    return;  // counted; the next line tells the number
+  }
+}
+
+void SessionLog::backend_dialogue(std::string_view session_id, std::string_view direction,
+                                  std::string_view bytes) {
+  if (!text_.is_heard(Severity::Debug)) {
+    return;
+  }
+  LogLine line(LogLine::Form::Text);
+  line.add("session", session_id).add("event", "backend-dialogue");
+  text_.debug(std::move(line.add(direction, bytes)).finish());
 }
 
 void SessionLog::end(const SessionFacts& facts, const SessionRecord& record, TimePoint now) {

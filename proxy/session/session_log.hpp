@@ -45,8 +45,15 @@ class SessionLog {
   // Trouble with the backend, in words.
   void backend(const filters::SessionFacts& facts, std::string_view address,
                std::string_view trouble);
+  // What is said on the other leg, without the text of messages; only with -v.
+  void backend_dialogue(std::string_view session_id, std::string_view direction,
+                        std::string_view bytes);
   // The end event and the summary.
   void end(const filters::SessionFacts& facts, const filters::SessionRecord& record, TimePoint now);
+
+  // An exception ended `what`; counted. Never throws: memory may be what has run out.
+  void crash(std::string_view what, const char* why) noexcept;
+  std::uint64_t crashes() const { return crashes_; }
 
   // A line about the daemon.
   Log& daemon() { return text_; }
@@ -60,6 +67,7 @@ class SessionLog {
   Log& text_;
   Log& json_;
   bool events_;
+  std::uint64_t crashes_ = 0;
 };
 
 }  // namespace smtpguard::session

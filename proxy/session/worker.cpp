@@ -34,14 +34,26 @@ Worker::Worker(SessionLog& log, std::shared_ptr<const RuntimeConfig> config)
     : context_{io_, wheel_, admission_, log, std::move(config), {}, {}, {}},
       lobby_(context_, [this](Arrival arrival) { begin_session(std::move(arrival)); }) {}
 
-Worker::~Worker() = default;
+// What lives in coroutines refers to the wheel and the counters: it has to go before them.
+Worker::~Worker() {
+  if (!sessions_.empty()) {
+    stop_now();
+    io_.restart();
+    run();
+  }
+}
 
 void Worker::listen(const ListenerSettings& settings, net::Descriptor listening) {
   Listener& listener = listeners_.emplace_back(
       context_, lobby_, settings, net::make_acceptor(io_, settings.address, std::move(listening)));
-  net::asio::co_spawn(io_, listener.run(), [this](const std::exception_ptr& crash) {
+  serve(listener);
+}
+
+void Worker::serve(Listener& listener) {
+  net::asio::co_spawn(io_, listener.run(), [this, &listener](const std::exception_ptr& crash) {
     if (crash) {
-      context_.log.daemon().error(fmt::format("listener ended: {}", text_of(crash)));
+      context_.log.crash("a listener", text_of(crash).c_str());
+      serve(listener);
     }
   });
 }
@@ -49,28 +61,23 @@ void Worker::listen(const ListenerSettings& settings, net::Descriptor listening)
 void Worker::begin_session(Arrival arrival) {
   auto session = std::make_unique<Session>(context_, std::move(arrival));
   sessions_.push_back(*session);
-  ++session_count_;
   if (is_stopping_) {
     session->stop_gently();
   }
   Session& running = *session;
-  // The handler owns the session: it lives as long as its coroutine, and no frame is needed to hold
-  // it.
+  // The handler owns the session, which so lives as long as its coroutine.
   net::asio::co_spawn(io_, running.run(),
                       [this, owned = std::move(session)](const std::exception_ptr& crash) mutable {
-                        const std::string id = owned->id();
-                        owned.reset();
-                        session_ended(id, crash);
+                        session_ended(std::move(owned), crash);
                       });
 }
 
-void Worker::session_ended(const std::string& id, const std::exception_ptr& crash) {
-  --session_count_;
+void Worker::session_ended(std::unique_ptr<Session> session, const std::exception_ptr& crash) {
   if (crash) {
-    ++crashed_;
-    context_.log.daemon().error(
-        fmt::format("session={} event=fault text=\"{}\"", id, text_of(crash)));
+    context_.log.crash("session " + session->id(), text_of(crash).c_str());
+    session->finish_crashed();
   }
+  session.reset();
   end_if_done();
 }
 
@@ -115,8 +122,15 @@ net::Awaitable<void> Worker::learn() {
   }
 }
 
+// An exception that a handler could not keep to itself must not end the sessions of all others.
 void Worker::run() {
-  io_.run();
+  while (!io_.stopped()) {
+    try {
+      io_.run();
+    } catch (const std::exception& error) {
+      context_.log.crash("a handler", error.what());
+    }
+  }
 }
 
 void Worker::stop_gently() {
@@ -145,7 +159,7 @@ void Worker::stop_now() {
 
 // The wheel's timer is what would keep run() from returning.
 void Worker::end_if_done() {
-  if (is_stopping_ && session_count_ == 0 && lobby_.size() == 0) {
+  if (is_stopping_ && sessions_.empty() && lobby_.size() == 0) {
     io_.stop();
   }
 }

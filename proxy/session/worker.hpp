@@ -1,7 +1,6 @@
 // Worker — one event loop with its lobby, its sessions and its listeners.
 // Owns: the io_context and everything that lives in it.   Called by: service::App, tests.
-// Fails: an exception that leaves a session is logged and counted (sessions_crashed), the session
-// closed.
+// Fails: an exception ends the session, visitor or handler that it left; it is logged and counted.
 #pragma once
 
 #include <boost/intrusive/list.hpp>
@@ -40,8 +39,8 @@ class Worker {
   // For signal handlers of the service, which run in this loop.
   net::asio::io_context& io() { return io_; }
   std::size_t visitors() const { return lobby_.size(); }
-  std::size_t sessions() const { return session_count_; }
-  std::uint64_t sessions_crashed() const { return crashed_; }
+  // Counts them.
+  std::size_t sessions() const { return sessions_.size(); }
 
  private:
   class Patience final : public net::DeadlineWheel::Entry {
@@ -54,7 +53,8 @@ class Worker {
   };
 
   void begin_session(Arrival arrival);
-  void session_ended(const std::string& id, const std::exception_ptr& crash);
+  void serve(Listener& listener);
+  void session_ended(std::unique_ptr<Session> session, const std::exception_ptr& crash);
   void end_if_done();
   net::Awaitable<void> learn();
 
@@ -67,8 +67,6 @@ class Worker {
   boost::intrusive::list<Session, boost::intrusive::constant_time_size<false>> sessions_;
   net::SocketWait learning_{wheel_};
   Patience patience_{*this};
-  std::size_t session_count_ = 0;
-  std::uint64_t crashed_ = 0;
   bool is_stopping_ = false;
 };
 

@@ -39,8 +39,8 @@ bool is_notify(std::string_view value) {
   }
 }
 
-// "rfc822;user+40example.org"; utf-8 forms of RFC 6533 hold bytes that xtext does not: printable is
-// enough.
+// "rfc822;user+40example.org". Of RFC 6533's utf-8 forms only those in ASCII get here: the command
+// parser takes no other bytes in values.
 bool is_orcpt(std::string_view value) {
   const auto semicolon = value.find(';');
   if (semicolon == 0 || semicolon == std::string_view::npos || value.size() > kOrcptLimit) {
