@@ -34,7 +34,7 @@ bench:
 
 install:
 	@sh .ci/build -DCMAKE_INSTALL_PREFIX='$(PREFIX)'
-	@DESTDIR='$(DESTDIR)' cmake --install $(RELEASE)
+	@DESTDIR='$(DESTDIR)' cmake --install $(RELEASE) --strip
 
 format:
 	@sh .ci/format

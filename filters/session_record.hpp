@@ -39,8 +39,9 @@ struct SessionRecord {
   std::uint32_t recipients_left_out = 0;
   std::uint32_t transactions = 0;
   std::uint32_t delivered = 0;  // messages that the backend took
-  std::uint32_t refused = 0;    // replies of 5xx
-  std::uint32_t deferred = 0;   // replies of 4xx
+  std::uint32_t refused = 0;    // MAIL, RCPT and messages answered 5xx
+  std::uint32_t deferred = 0;   // the same answered 4xx
+  std::uint32_t errors = 0;     // lines that were no good commands
   std::uint32_t commands = 0;
   std::uint64_t message_octets = 0;
   std::string backend;          // the endpoint that was used last; empty: none was opened

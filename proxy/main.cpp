@@ -13,6 +13,10 @@ int main(int argc, char* argv[]) {
       fmt::print(stderr, "smtpguard: {}\n", line.error().text);
       return 1;
     }
+    if (line->show_help) {
+      fmt::print("{}\n", smtpguard::service::kUsage);
+      return 0;
+    }
     if (line->show_version) {
       fmt::print("smtpguard {}\n", SMTPGUARD_VERSION);
       return 0;

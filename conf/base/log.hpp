@@ -19,6 +19,12 @@ namespace smtpguard {
 
 enum class Severity : std::uint8_t { Debug, Info, Warning, Error };
 
+// "debug", "info", "warning", "error".
+std::string_view to_string(Severity severity);
+
+// "2026-11-23T21:56:29.123Z"
+std::string utc_timestamp();
+
 class LogSink {
  public:
   LogSink() = default;

@@ -136,8 +136,13 @@ Result<Descriptor> listen_on(const Endpoint& at) {
   good = good && ::bind(fd, address.data(), static_cast<socklen_t>(address.size())) == 0 &&
          ::listen(fd, kBacklog) == 0;
   if (!good) {
-    return error_of(fmt::format("listen on {}", at.to_string()),
-                    ErrorCode(errno, boost::system::system_category()));
+    const int number = errno;
+    Error error = error_of(fmt::format("listen on {}", at.to_string()),
+                           ErrorCode(number, boost::system::system_category()));
+    if (number == EADDRINUSE) {
+      error.text += " (is the mail server itself still there?)";
+    }
+    return error;
   }
   return listening;
 }

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "conf/base/log_line.hpp"
 #include "proxy/service/privileges.hpp"
 #include "proxy/service/settings.hpp"
 #include "proxy/session/worker.hpp"
@@ -34,11 +35,49 @@ int fail(std::string_view text) {
   return 1;
 }
 
-Result<void> open_logs(const LogSettings& settings, bool foreground, Log& text, Log& json) {
+// Lines about the daemon go wherever those of sessions go, in the same form.
+class TextForward final : public LogSink {
+ public:
+  explicit TextForward(Log& to) : to_(to) {}
+  bool write(Severity severity, std::string_view line) override {
+    to_.write(severity, line);
+    return true;
+  }
+
+ private:
+  Log& to_;
+};
+
+class JsonForward final : public LogSink {
+ public:
+  explicit JsonForward(Log& to) : to_(to) {}
+  bool write(Severity severity, std::string_view line) override {
+    LogLine json(LogLine::Form::Json);
+    json.add("time", utc_timestamp()).add("event", "daemon");
+    json.add("severity", to_string(severity)).add("message", line);
+    to_.write(severity, std::move(json).finish());
+    return true;
+  }
+
+ private:
+  Log& to_;
+};
+
+struct Logs {
+  explicit Logs(Severity least) : text(least), json(least), daemon(least) {
+    daemon.add(std::make_unique<TextForward>(text));
+    daemon.add(std::make_unique<JsonForward>(json));
+  }
+  Log text;
+  Log json;
+  Log daemon;
+};
+
+Result<void> open_logs(const LogSettings& settings, bool foreground, Logs& logs) {
   if (foreground) {
-    text.add(make_stderr_sink());
+    logs.text.add(make_stderr_sink());
   } else if (settings.syslog) {
-    text.add(make_syslog_sink());
+    logs.text.add(make_syslog_sink());
   }
   if (settings.file.empty()) {
     return boost::system::in_place_value;
@@ -48,7 +87,7 @@ Result<void> open_logs(const LogSettings& settings, bool foreground, Log& text, 
   if (sink.has_error()) {
     return sink.error();
   }
-  (as_json ? json : text).add(std::move(sink).value());
+  (as_json ? logs.json : logs.text).add(std::move(sink).value());
   return boost::system::in_place_value;
 }
 
@@ -117,7 +156,7 @@ class SignalHandler {
   SignalSet signals_;
 };
 
-// Warnings of a start go to the log, where they are still found tomorrow.
+// In the foreground the log shows the warnings on the same terminal.
 int check(const LoadedSettings& loaded, bool with_warnings) {
   if (with_warnings) {
     for (const std::string& warning : loaded.settings.warnings) {
@@ -130,25 +169,26 @@ int check(const LoadedSettings& loaded, bool with_warnings) {
   return loaded.ok() ? 0 : 1;
 }
 
-int serve(Settings settings, Log& text, Log& json, std::vector<net::Descriptor> sockets) {
-  session::SessionLog session_log(text, json, settings.runtime.log_events);
-  fit_connections(settings.runtime.limits, text);
+int serve(Settings settings, Logs& logs, std::vector<net::Descriptor> sockets) {
+  Log& daemon = logs.daemon;
+  session::SessionLog session_log(logs.text, logs.json, daemon, settings.runtime.log_events);
+  fit_connections(settings.runtime.limits, daemon);
   session::Worker worker(session_log,
                          std::make_shared<const session::RuntimeConfig>(settings.runtime));
   for (std::size_t i = 0; i < sockets.size(); ++i) {
     worker.listen(settings.fixed.listeners[i], std::move(sockets[i]));
-    text.info(fmt::format("listening on {}, backend {} ({})",
+    daemon.info(fmt::format("listening on {}, backend {} ({})",
                           settings.fixed.listeners[i].address.to_string(),
                           settings.runtime.backend.address.to_string(),
                           session::to_string(settings.runtime.backend.identity)));
   }
   for (const std::string& warning : settings.warnings) {
-    text.warning(warning);
+    daemon.warning(warning);
   }
-  const SignalHandler signals(worker, text);
+  const SignalHandler signals(worker, daemon);
   worker.learn_capabilities();
   worker.run();
-  text.info("stopped");
+  daemon.info("stopped");
   return 0;
 }
 
@@ -156,7 +196,7 @@ int serve(Settings settings, Log& text, Log& json, std::vector<net::Descriptor> 
 
 int run(const CommandLine& line) {
   LoadedSettings loaded = load_settings(line.file);
-  const int status = check(loaded, line.check_only);
+  const int status = check(loaded, line.check_only || !line.foreground);
   if (line.check_only) {
     if (status == 0) {
       fmt::print(stderr, "configuration OK\n");
@@ -166,11 +206,10 @@ int run(const CommandLine& line) {
   if (status != 0) {
     return fail(fmt::format("{}: not started", line.file));
   }
-  Log text(line.verbose ? Severity::Debug : Severity::Info);
-  Log json(Severity::Info);
-  const auto logs = open_logs(loaded.settings.fixed.log, line.foreground, text, json);
-  if (logs.has_error()) {
-    return fail(logs.error().text);
+  Logs logs(line.verbose ? Severity::Debug : Severity::Info);
+  const auto opened = open_logs(loaded.settings.fixed.log, line.foreground, logs);
+  if (opened.has_error()) {
+    return fail(opened.error().text);
   }
   std::vector<net::Descriptor> sockets;
   for (const session::ListenerSettings& listener : loaded.settings.fixed.listeners) {
@@ -190,9 +229,9 @@ int run(const CommandLine& line) {
     return fail("cannot go to the background");
   }
   if (!privileges->text.empty()) {
-    text.write(privileges->severity, privileges->text);
+    logs.daemon.write(privileges->severity, privileges->text);
   }
-  return serve(std::move(loaded.settings), text, json, std::move(sockets));
+  return serve(std::move(loaded.settings), logs, std::move(sockets));
 }
 
 }  // namespace smtpguard::service

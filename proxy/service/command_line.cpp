@@ -5,22 +5,21 @@
 
 namespace smtpguard::service {
 
-namespace {
-constexpr const char* kUsage = "usage: smtpguard [-dnvV] [-f file]";
-}
-
 Result<CommandLine> parse_command_line(int argc, char* argv[]) {
   CommandLine line;
   optind = 1;
   opterr = 0;
   int flag = 0;
-  while ((flag = ::getopt(argc, argv, "df:nvV")) != -1) {
+  while ((flag = ::getopt(argc, argv, ":df:hnvV")) != -1) {
     switch (flag) {
       case 'd':
         line.foreground = true;
         break;
       case 'f':
         line.file = optarg;
+        break;
+      case 'h':
+        line.show_help = true;
         break;
       case 'n':
         line.check_only = true;
@@ -31,9 +30,10 @@ Result<CommandLine> parse_command_line(int argc, char* argv[]) {
       case 'V':
         line.show_version = true;
         break;
+      case ':':
+        return Error{fmt::format("-{}: a value is missing\n{}", static_cast<char>(optopt), kUsage)};
       default:
-        return Error{fmt::format("-{}: unknown flag, or its value is missing\n{}",
-                                 static_cast<char>(optopt), kUsage)};
+        return Error{fmt::format("-{}: unknown flag\n{}", static_cast<char>(optopt), kUsage)};
     }
   }
   if (optind < argc) {

@@ -1,5 +1,7 @@
 #include "proxy/session/backend.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <span>
 #include <utility>
@@ -17,7 +19,8 @@ constexpr std::size_t kReplyRead = 8192;
 
 net::Awaitable<smtp::Reply> Backend::ask(const smtp::Question& question) {
   hear_unasked(question);
-  if (needs_new_connection(question)) {
+  const bool is_new = needs_new_connection(question);
+  if (is_new) {
     drop();
     connection_ = std::make_unique<Connection>(context_.io, identity_);
   }
@@ -40,10 +43,12 @@ net::Awaitable<smtp::Reply> Backend::ask(const smtp::Question& question) {
       case Kind::Read:
         co_await receive(deadline);
         break;
-      case Kind::Answer: {
+      case Kind::Answer:
+        if (is_new && !wait_.is_aborted()) {
+          tell_change(dialog.is_open() || action.reply != smtp::unavailable());
+        }
         finish_question();
         co_return std::move(action.reply);
-      }
       case Kind::Idle:
         finish_question();
         co_return smtp::unavailable();
@@ -154,6 +159,20 @@ void Backend::finish_question() {
   }
   if (dialog.is_over()) {
     abort();
+  }
+}
+
+void Backend::tell_change(bool is_up) {
+  if (context_.backend_is_up == is_up) {
+    return;
+  }
+  context_.backend_is_up = is_up;
+  const std::string address = settings_.address.to_string();
+  if (is_up) {
+    context_.log.daemon().info(fmt::format("backend {} answers", address));
+  } else {
+    context_.log.daemon().warning(fmt::format("backend {}: {}; messages get 451 until it answers",
+                                              address, connection_->dialog.trouble()));
   }
 }
 

@@ -63,6 +63,7 @@ class Backend {
   // Reads what is there; false: nothing was.
   bool read_now();
   void finish_question();
+  void tell_change(bool is_up);
   Milliseconds time_for(smtp::ClientAction::Stage stage) const;
 
   Context& context_;

@@ -56,7 +56,8 @@ bool BodyRelay::convert(std::string_view& input) {
         break;
       case Kind::Fault:
         refuse(smtp::make_reply(550, "5.6.0",
-                                fmt::format("{} (RFC 5321 2.3.8)", to_string(piece.fault))));
+                                fmt::format("{} (RFC 5321 2.3.8)", to_string(piece.fault))),
+               "message.framing");
         break;
       case Kind::End:
         if (!refusal_ && decoder_.octets() <= size_limit_) {
@@ -72,13 +73,14 @@ bool BodyRelay::convert(std::string_view& input) {
 net::Awaitable<void> BodyRelay::pass_on() {
   if (!refusal_ && decoder_.octets() > size_limit_) {
     refuse(smtp::make_reply(552, "5.3.4",
-                            fmt::format("message too big: the limit is {} octets", size_limit_)));
+                            fmt::format("message too big: the limit is {} octets", size_limit_)),
+           "message.size");
   }
   if (refusal_) {
     co_return;
   }
   if (!backend_.is_silent_in_body()) {
-    refuse(backend_.refusal());
+    refuse_for_backend();
     co_return;
   }
   // Taken out of the shared buffer, since writing may have to wait; given back for its memory.
@@ -86,12 +88,18 @@ net::Awaitable<void> BodyRelay::pass_on() {
   const bool taken = co_await backend_.write(bytes);
   context_.encoded = std::move(bytes);
   if (!taken) {
-    refuse(backend_.refusal());
+    refuse_for_backend();
   }
 }
 
-void BodyRelay::refuse(const smtp::Reply& reply) {
+void BodyRelay::refuse_for_backend() {
+  const smtp::Reply reply = backend_.refusal();
+  refuse(reply, reply == smtp::unavailable() ? "backend.unavailable" : "");
+}
+
+void BodyRelay::refuse(const smtp::Reply& reply, std::string_view reason) {
   refusal_ = reply;
+  reason_ = reason;
   backend_.abort();
 }
 

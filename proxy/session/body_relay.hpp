@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "conf/base/clock.hpp"
 #include "proxy/session/backend.hpp"
@@ -42,13 +43,16 @@ class BodyRelay {
   net::Awaitable<Outcome> run(std::string preface);
 
   const smtp::Reply& reply() const { return *refusal_; }
+  // Why it was refused, for the log; empty where the reply is the backend's own.
+  const std::string& reason() const { return reason_; }
   std::uint64_t octets() const { return decoder_.octets(); }
 
  private:
   // Decodes `input` and appends it to context_.encoded. True: the end of data was in it.
   bool convert(std::string_view& input);
   // The message is not to be delivered: cut the backend off, and only look for the end from now on.
-  void refuse(const smtp::Reply& reply);
+  void refuse(const smtp::Reply& reply, std::string_view reason);
+  void refuse_for_backend();
   net::Awaitable<void> pass_on();
 
   Context& context_;
@@ -59,6 +63,7 @@ class BodyRelay {
   smtp::DataDecoder decoder_;
   smtp::DataEncoder encoder_;
   std::optional<smtp::Reply> refusal_;
+  std::string reason_;
 };
 
 }  // namespace smtpguard::session

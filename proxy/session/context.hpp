@@ -29,6 +29,8 @@ struct Context {
   std::shared_ptr<const RuntimeConfig> config;
   // Learned at the last hand-off or probe; nothing before the first.
   std::optional<smtp::Capabilities> backend_capabilities;
+  // As of the last connection that was tried: a change is told once, for whoever watches the log.
+  std::optional<bool> backend_is_up;
   // Read into and encoded into, never held over a co_await: one for all sessions, since an idle
   // session must not own a buffer.
   std::array<char, kScratch> scratch;

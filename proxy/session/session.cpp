@@ -129,8 +129,12 @@ net::Awaitable<void> Session::ask(const smtp::Question& question) {
     backend_.set_identity(identity());
   }
   record_.backend = config_->backend.address.to_string();
-  const smtp::Reply reply = co_await backend_.ask(question);
+  smtp::Reply reply = co_await backend_.ask(question);
   tell_backend_trouble();
+  if (reply == smtp::unavailable()) {
+    reason_ = "backend.unavailable";
+    reply = with_id(std::move(reply));
+  }
   dialog_.set_offer(offer());
   const std::string_view arrived = client_.arrived_meanwhile();
   if (question.kind == smtp::Question::Kind::EndOfData) {
@@ -156,7 +160,8 @@ net::Awaitable<void> Session::relay_body() {
       dialog_.on_body_complete();
       break;
     case BodyRelay::Outcome::Refused:
-      dialog_.on_body_refused(relay.reply());
+      reason_ = relay.reason();
+      dialog_.on_body_refused(reason_.empty() ? relay.reply() : with_id(relay.reply()));
       break;
     case BodyRelay::Outcome::ClientLost:
       record_.ending_detail = fmt::format("inside a message after {} octets", body_octets_);
@@ -190,11 +195,15 @@ void Session::judge() {
     if (verdict.kind == filters::Verdict::Kind::Refuse) {
       reason_ = verdict.reason;
       judgement.kind = smtp::Judgement::Kind::Refuse;
-      judgement.reply = smtp::make_reply(verdict.code, verdict.enhanced,
-                                         fmt::format("{} (session {})", verdict.text, facts_.id));
+      judgement.reply = with_id(smtp::make_reply(verdict.code, verdict.enhanced, verdict.text));
     }
   }
   dialog_.on_judgement(judgement);
+}
+
+smtp::Reply Session::with_id(smtp::Reply reply) const {
+  reply.lines.front() += fmt::format(" (session {})", facts_.id);
+  return reply;
 }
 
 void Session::tell(const smtp::Note& note) {
@@ -212,13 +221,14 @@ void Session::tell(const smtp::Note& note) {
 
 void Session::log_reply(const smtp::Action& action) {
   const smtp::Reply& reply = action.reply;
-  record_.refused += reply.is_permanent_failure() ? 1U : 0U;
-  record_.deferred += reply.is_temporary_failure() ? 1U : 0U;
+  record_.errors += action.is_complaint ? 1U : 0U;
+  record_.refused += reply.is_permanent_failure() && !action.is_complaint ? 1U : 0U;
+  record_.deferred += reply.is_temporary_failure() && !action.is_complaint ? 1U : 0U;
   const smtp::Command& command = dialog_.command();
   if (std::exchange(body_reply_is_due_, false)) {
     record_.delivered += reply.is_positive() ? 1U : 0U;
     const std::chrono::duration<double> took = SteadyClock::now() - body_began_;
-    context_.log.data(facts_, body_octets_, took.count(), reply);
+    context_.log.data(facts_, {body_octets_, took.count()}, reply, std::exchange(reason_, {}));
     return;
   }
   if (action.is_complaint) {
@@ -237,7 +247,7 @@ void Session::log_reply(const smtp::Action& action) {
       context_.log.helo(facts_);
       break;
     case smtp::Verb::Mail:
-      context_.log.mail(facts_, command, reply);
+      context_.log.mail(facts_, command, reply, std::exchange(reason_, {}));
       break;
     case smtp::Verb::Rcpt:
       record_.add_recipient(command.path.address(), reply.code);
@@ -356,20 +366,7 @@ std::string Session::trace_header() const {
 
 smtp::ClientIdentity Session::identity() const {
   smtp::ClientIdentity identity;
-  switch (config_->backend.identity) {
-    case Identity::ProxyV2:
-      identity.hand_off = smtp::HandOff::ProxyV2;
-      break;
-    case Identity::ProxyV1:
-      identity.hand_off = smtp::HandOff::ProxyV1;
-      break;
-    case Identity::Xclient:
-      identity.hand_off = smtp::HandOff::Xclient;
-      break;
-    case Identity::None:
-      identity.hand_off = smtp::HandOff::None;
-      break;
-  }
+  identity.hand_off = config_->backend.identity;
   identity.client = facts_.client;
   identity.destination = facts_.listener;
   identity.helo = dialog_.helo();

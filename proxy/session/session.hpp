@@ -58,6 +58,8 @@ class Session : public boost::intrusive::list_base_hook<
   void tell(const smtp::Note& note);
   void log_reply(const smtp::Action& action);
   void tell_backend_trouble();
+  // Every refusal of ours can be found in the log.
+  smtp::Reply with_id(smtp::Reply reply) const;
   void finish();
   filters::Ending ending_of_loss();
   // "after RCPT"

@@ -1,10 +1,8 @@
 #include "proxy/session/session_log.hpp"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <chrono>
-#include <ctime>
 #include <exception>
 
 namespace smtpguard::session {
@@ -15,13 +13,6 @@ using filters::SessionFacts;
 using filters::SessionRecord;
 
 constexpr std::size_t kShownBytes = 100;
-
-std::string utc_now() {
-  const auto now = std::chrono::system_clock::now();
-  const auto since = std::chrono::duration_cast<Milliseconds>(now.time_since_epoch());
-  return fmt::format("{:%FT%T}.{:03}Z", fmt::gmtime(std::chrono::system_clock::to_time_t(now)),
-                     since.count() % 1000);
-}
 
 std::string in_brackets(const smtp::Path& path) {
   return fmt::format("<{}>", path.address());
@@ -37,6 +28,14 @@ std::string in_words(const std::vector<smtp::Parameter>& parameters) {
     words += parameter.value;
   }
   return words;
+}
+
+// `reason` is why we refused; empty where the reply is the backend's.
+void add_reply(LogLine& line, const smtp::Reply& reply, std::string_view reason) {
+  line.add("reply", reply.summary());
+  if (!reason.empty()) {
+    line.add("reason", reason);
+  }
 }
 
 double seconds_between(TimePoint begin, TimePoint end) {
@@ -98,7 +97,7 @@ void SessionLog::write(Severity severity, const SessionFacts& facts, std::string
   }
   if (json_.is_heard(severity)) {
     LogLine line(LogLine::Form::Json);
-    line.add("time", utc_now()).add("session", facts.id).add("event", event);
+    line.add("time", utc_timestamp()).add("session", facts.id).add("event", event);
     fill(line);
     json_.write(severity, std::move(line).finish());
   }
@@ -142,7 +141,7 @@ void SessionLog::helo(const SessionFacts& facts) {
 }
 
 void SessionLog::mail(const SessionFacts& facts, const smtp::Command& command,
-                      const smtp::Reply& reply) {
+                      const smtp::Reply& reply, std::string_view reason) {
   if (!events_) {
     return;
   }
@@ -151,7 +150,7 @@ void SessionLog::mail(const SessionFacts& facts, const smtp::Command& command,
     if (!command.parameters.empty()) {
       line.add("parameters", in_words(command.parameters));
     }
-    line.add("reply", reply.summary());
+    add_reply(line, reply, reason);
   });
 }
 
@@ -161,21 +160,22 @@ void SessionLog::rcpt(const SessionFacts& facts, const smtp::Command& command,
     return;
   }
   write(Severity::Info, facts, "rcpt", [&](LogLine& line) {
-    line.add("to", in_brackets(command.path)).add("reply", reply.summary());
-    if (!reason.empty()) {
-      line.add("reason", reason);
+    line.add("to", in_brackets(command.path));
+    if (!command.path.source_route.empty()) {
+      line.add("route", command.path.source_route);
     }
+    add_reply(line, reply, reason);
   });
 }
 
-void SessionLog::data(const SessionFacts& facts, std::uint64_t octets, double seconds,
-                      const smtp::Reply& reply) {
+void SessionLog::data(const SessionFacts& facts, const Body& body, const smtp::Reply& reply,
+                      std::string_view reason) {
   if (!events_) {
     return;
   }
   write(Severity::Info, facts, "data", [&](LogLine& line) {
-    line.add_number("bytes", octets).add_seconds("seconds", seconds);
-    line.add("reply", reply.summary());
+    line.add_number("bytes", body.octets).add_seconds("seconds", body.seconds);
+    add_reply(line, reply, reason);
   });
 }
 
@@ -231,6 +231,9 @@ void SessionLog::end(const SessionFacts& facts, const SessionRecord& record, Tim
     add_envelope(line, record);
     line.add_number("delivered", record.delivered).add_number("refused", record.refused);
     line.add_number("deferred", record.deferred).add_number("bytes", record.message_octets);
+    if (record.errors != 0) {
+      line.add_number("errors", record.errors);
+    }
     add_misbehaviour(line, facts.misbehaviour);
     if (!record.backend.empty()) {
       line.add("backend", record.backend);

@@ -28,18 +28,24 @@ struct OutOfTurn {
 
 class SessionLog {
  public:
-  // `json` may have no sinks. Both outlive this.
-  SessionLog(Log& text, Log& json, bool events) : text_(text), json_(json), events_(events) {}
+  // `text` and `json` take the lines of sessions, each in its form, and may have no sinks; `daemon`
+  // takes lines about the daemon. All outlive this.
+  SessionLog(Log& text, Log& json, Log& daemon, bool events)
+      : text_(text), json_(json), daemon_(daemon), events_(events) {}
 
   void connect(const filters::SessionFacts& facts, const Endpoint* front_end);
   void early(const filters::SessionFacts& facts, const OutOfTurn& bytes);
   void helo(const filters::SessionFacts& facts);
   void mail(const filters::SessionFacts& facts, const smtp::Command& command,
-            const smtp::Reply& reply);
+            const smtp::Reply& reply, std::string_view reason);
   void rcpt(const filters::SessionFacts& facts, const smtp::Command& command,
             const smtp::Reply& reply, std::string_view reason);
-  void data(const filters::SessionFacts& facts, std::uint64_t octets, double seconds,
-            const smtp::Reply& reply);
+  struct Body {
+    std::uint64_t octets;
+    double seconds;
+  };
+  void data(const filters::SessionFacts& facts, const Body& body, const smtp::Reply& reply,
+            std::string_view reason);
   // A reply of 4xx or 5xx to anything else. `said`: the client's line; null where we spoke unasked.
   void reply(const filters::SessionFacts& facts, const std::string* said, const smtp::Reply& reply);
   // Trouble with the backend, in words.
@@ -56,7 +62,7 @@ class SessionLog {
   std::uint64_t crashes() const { return crashes_; }
 
   // A line about the daemon.
-  Log& daemon() { return text_; }
+  Log& daemon() { return daemon_; }
 
  private:
   // Calls fill(LogLine&) once for each form that somebody listens to.
@@ -66,6 +72,7 @@ class SessionLog {
 
   Log& text_;
   Log& json_;
+  Log& daemon_;
   bool events_;
   std::uint64_t crashes_ = 0;
 };

@@ -15,6 +15,7 @@
 #include "conf/base/text.hpp"
 #include "filters/access.hpp"
 #include "filters/recipients.hpp"
+#include "proxy/smtp/hand_off.hpp"
 
 namespace smtpguard::conf {
 class Reader;
@@ -38,7 +39,7 @@ struct ListenerSettings {
   PolicySettings policy;
 };
 
-enum class Identity : std::uint8_t { ProxyV2, ProxyV1, Xclient, None };
+using Identity = smtp::HandOff;
 // The word of the configuration: "proxy-v2".
 std::string_view to_string(Identity identity);
 

@@ -31,7 +31,7 @@ std::string text_of(const std::exception_ptr& crash) {
 }  // namespace
 
 Worker::Worker(SessionLog& log, std::shared_ptr<const RuntimeConfig> config)
-    : context_{io_, wheel_, admission_, log, std::move(config), {}, {}, {}},
+    : context_{io_, wheel_, admission_, log, std::move(config), {}, {}, {}, {}},
       lobby_(context_, [this](Arrival arrival) { begin_session(std::move(arrival)); }) {}
 
 // What lives in coroutines refers to the wheel and the counters: it has to go before them.
@@ -84,7 +84,7 @@ void Worker::session_ended(std::unique_ptr<Session> session, const std::exceptio
 void Worker::learn_capabilities() {
   net::asio::co_spawn(io_, learn(), [this](const std::exception_ptr& crash) {
     if (crash) {
-      context_.log.daemon().error(fmt::format("asking the backend ended: {}", text_of(crash)));
+      context_.log.crash("the probe of the backend", text_of(crash).c_str());
     }
     end_if_done();
   });
@@ -92,33 +92,27 @@ void Worker::learn_capabilities() {
 
 net::Awaitable<void> Worker::learn() {
   const std::shared_ptr<const RuntimeConfig> config = context_.config;
-  const std::string address = config->backend.address.to_string();
   Backend backend(context_, config->backend, learning_);
   smtp::ClientIdentity identity;
   identity.is_probe = true;
   identity.hostname = config->hostname;
-  identity.hand_off =
-      config->backend.identity == Identity::ProxyV2 ? smtp::HandOff::ProxyV2 : smtp::HandOff::None;
+  // Only version 2 has LOCAL. Version 1's UNKNOWN breaks Postfix and Haraka, so the probe names the
+  // backend's own address; XCLIENT is not said for ourselves.
+  identity.hand_off = config->backend.identity;
+  identity.client = config->backend.address;
+  identity.destination = config->backend.address;
   net::asio::basic_waitable_timer<SteadyClock, net::asio::wait_traits<SteadyClock>, net::Executor>
       pause(io_.get_executor());
   const smtp::Question question;  // Learn
-  bool has_complained = false;
   while (!is_stopping_ && !context_.backend_capabilities) {
     backend.set_identity(identity);
     const smtp::Reply reply = co_await backend.ask(question);
     backend.drop();
-    if (reply.is_positive()) {
+    if (reply.is_positive() || is_stopping_) {
       break;
-    }
-    if (!std::exchange(has_complained, true) && !is_stopping_) {
-      context_.log.daemon().warning(fmt::format("backend {}: {}; messages get 451 until it answers",
-                                                address, backend.take_trouble()));
     }
     pause.expires_after(kLearnEvery);
     [[maybe_unused]] const auto outcome = co_await pause.async_wait(net::kUseTuple);
-  }
-  if (context_.backend_capabilities) {
-    context_.log.daemon().info(fmt::format("backend {} answers", address));
   }
 }
 

@@ -359,9 +359,25 @@ void ClientDialog::fail_with(std::string_view why, const Reply& reply, bool fina
   }
 }
 
+std::string_view ClientDialog::hint() const {
+  if (step_ != Step::Greeting && step_ != Step::Ehlo && step_ != Step::Helo) {
+    return "";
+  }
+  switch (identity_.hand_off) {
+    case HandOff::ProxyV2:
+      return "; does it expect PROXY version 2 here? (backend.identity)";
+    case HandOff::ProxyV1:
+      return "; does it expect PROXY version 1 here? (backend.identity)";
+    case HandOff::Xclient:
+    case HandOff::None:
+      break;
+  }
+  return step_ == Step::Greeting ? "; does it wait for a PROXY header? (backend.identity)" : "";
+}
+
 void ClientDialog::fail(std::string_view why) {
   if (trouble_.empty()) {
-    trouble_ = why;
+    trouble_ = fmt::format("{}{}", why, hint());
   }
   const bool answer_is_due = (step_ != Step::Ready && step_ != Step::Body) || answer_.has_value();
   is_over_ = true;
@@ -375,7 +391,7 @@ void ClientDialog::fail(std::string_view why) {
 std::string_view ClientDialog::what_was_asked() const {
   switch (step_) {
     case Step::Greeting:
-      return "the connection";
+      return "the connection (its 220)";
     case Step::Ehlo:
     case Step::Ehlo2:
       return "EHLO";

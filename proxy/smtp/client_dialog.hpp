@@ -18,13 +18,11 @@
 
 #include "conf/base/ip_address.hpp"
 #include "proxy/smtp/capabilities.hpp"
+#include "proxy/smtp/hand_off.hpp"
 #include "proxy/smtp/question.hpp"
 #include "proxy/smtp/reply.hpp"
 
 namespace smtpguard::smtp {
-
-// How the client's true address reaches the backend.
-enum class HandOff : std::uint8_t { ProxyV2, ProxyV1, Xclient, None };
 
 // Whom we speak for.
 struct ClientIdentity {
@@ -109,6 +107,8 @@ class ClientDialog {
   void say_hello(Step step);
   bool says_own_name(Step step) const;
   bool knows_the_client() const;
+  // What an administrator should look at first when a backend does not even greet.
+  std::string_view hint() const;
   void answer(Reply reply);
   // Out of step, lost, or refused: 451 for the client, and the connection is over.
   void fail(std::string_view why);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cassert>
 #include <utility>
 
@@ -100,7 +101,9 @@ Action ServerDialog::next_action() {
 
 void ServerDialog::on_input(std::string_view& input) {
   assert(step_ == Step::Read);
+  const std::size_t given = input.size();
   const auto line = reader_.next(input);
+  noted_ahead_ -= std::min(noted_ahead_, given - input.size());
   if (!line) {
     if (reader_.is_hopeless()) {
       hang_up(make_reply(421, "4.5.2", "line too long, closing"));
@@ -130,9 +133,10 @@ void ServerDialog::on_input_behind_body(std::string_view waiting) {
 }
 
 void ServerDialog::note_pipelining(std::string_view waiting) {
-  if (note_ || waiting.empty()) {
+  if (note_ || waiting.size() <= noted_ahead_) {
     return;
   }
+  noted_ahead_ = waiting.size();
   note_ = Note{Note::Kind::Pipelining, verb_in_hand_, std::string(waiting.substr(0, kNotedBytes)),
                waiting.size()};
 }
@@ -243,7 +247,7 @@ void ServerDialog::rcpt() {
     return complain(std::move(*refusal));
   }
   if (transaction_->accepted >= limits_.recipients) {
-    return say(make_reply(452, "4.5.3", "too many recipients for one message"));
+    return say(make_reply(452, "4.5.3", with_id("too many recipients for one message")));
   }
   step_ = Step::JudgeRcpt;
 }
@@ -377,6 +381,7 @@ void ServerDialog::complain(Reply reply) {
   if (++errors_ > limits_.errors) {
     return hang_up(make_reply(421, "4.7.0", "too many errors in one session"));
   }
+  reply.lines.front() = with_id(reply.lines.front());
   say(std::move(reply));
 }
 

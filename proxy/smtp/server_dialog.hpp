@@ -169,9 +169,10 @@ class ServerDialog {
   std::optional<Transaction> transaction_;
 
   Step step_ = Step::Greet;
-  std::optional<Reply> reply_;  // to be said before anything else
-  std::string said_;            // the line that reply_ complains about
-  std::optional<Note> note_;    // to be told before that
+  std::optional<Reply> reply_;   // to be said before anything else
+  std::string said_;             // the line that reply_ complains about
+  std::optional<Note> note_;     // to be told before that
+  std::size_t noted_ahead_ = 0;  // octets that were noted and not taken yet: one batch is one note
   bool complained_ = false;
   bool drop_backend_ = false;
   bool shutting_down_ = false;

@@ -41,7 +41,7 @@ class SessionLogTest : public testing::Test {
 };
 
 TEST_F(SessionLogTest, SaysTheSameAsTextAndAsJson) {
-  SessionLog log(text_, json_, true);
+  SessionLog log(text_, json_, text_, true);
   log.connect(facts_, nullptr);
   EXPECT_THAT(text_lines_, ElementsAre("session=abc event=connect client=192.0.2.9:4000 "
                                        "listener=[2001:db8::25]:25"));
@@ -52,7 +52,7 @@ TEST_F(SessionLogTest, SaysTheSameAsTextAndAsJson) {
 }
 
 TEST_F(SessionLogTest, EscapesWhatTheClientSaid) {
-  SessionLog log(text_, json_, true);
+  SessionLog log(text_, json_, text_, true);
   log.early(facts_, {"early", "connect", "GET / \x1b[31m\r\nevent=end", 20, 0.5});
   ASSERT_EQ(text_lines_.size(), 1U);
   EXPECT_THAT(text_lines_[0], HasSubstr(R"(text="GET / \x1B[31m\r\nevent=end")"));
@@ -60,7 +60,7 @@ TEST_F(SessionLogTest, EscapesWhatTheClientSaid) {
 }
 
 TEST_F(SessionLogTest, TellsTheSummaryEvenWithoutEvents) {
-  SessionLog log(text_, json_, false);
+  SessionLog log(text_, json_, text_, false);
   filters::SessionRecord record;
   record.ending = filters::Ending::Quit;
   record.transactions = 1;
