@@ -1,12 +1,12 @@
 // AresChannel — the Resolver of real life: c-ares (1.18 and later) inside the event loop.
-// Owns: one c-ares channel for each server, their descriptors' places in the loop, one timer.
+// Owns: two lanes (c-ares channels) for each server, the questions under way, one timer.
 // Called by: CachingResolver; one per event loop, used only on its thread.
 // Fails: open() if c-ares cannot start or the system has no entropy; questions by their Outcome.
-// One channel a server, because failover is ours: c-ares would turn SERVFAIL, REFUSED and NOTIMP
-// all into "connection refused". A server that fails a question passes it to the next at once; one
-// that is silent for `patience` is joined by the next one while its own answer stays welcome, and
-// is asked last for a while. Query ids come from the system, not from c-ares: in a chroot without
-// /dev/urandom version 1.18 starts every process with the same ones.
+// Failover is ours, because c-ares' own cannot tell SERVFAIL from REFUSED. A server that fails a
+// question passes it to the next at once; one that is silent for `patience` is joined by the next
+// one while its own answer stays welcome, and is asked last for a while. Query ids come from the
+// system, not from c-ares: in a chroot without /dev/urandom version 1.18 starts every process with
+// the same ones.
 #pragma once
 
 #include <cstddef>
@@ -46,7 +46,7 @@ class AresChannel final : public Resolver {
   class State;
   explicit AresChannel(std::shared_ptr<State> state);
 
-  // Shared with the handlers of descriptors and timer, which hold it weakly.
+  // Shared with the handler of the timer, which holds it weakly.
   std::shared_ptr<State> state_;
 };
 

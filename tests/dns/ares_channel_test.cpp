@@ -163,6 +163,40 @@ TEST_F(AresChannelTest, CallsATcpServerThatHangsUpTrouble) {
   EXPECT_EQ(outcome(), Outcome::Timeout);
 }
 
+TEST_F(AresChannelTest, KeepsOtherQuestionsWhenATcpConnectionCloses) {
+  // The server closes each connection after one answer, and is slow for one question over UDP.
+  std::vector<DnsQuery> slow;
+  DnsServer server([&](const DnsQuery& query) {
+    if (query.question.name == "slow.example") {
+      slow.push_back(query);
+      return Replies{};
+    }
+    DnsMessage message = good_reply(query);
+    if (!query.is_tcp) {
+      message.flags |= 0x0200;
+    }
+    Replies replies{message.octets()};
+    if (query.question.name == "last.example" && !query.is_tcp) {
+      replies.push_back(good_reply(slow.front()).octets());
+    }
+    return replies;
+  });
+  open({server.endpoint()}, std::chrono::seconds(10), std::chrono::seconds(30));
+  const auto waits = ask({"slow.example", RecordType::A});
+  std::vector<LookupHandle> big;
+  for (const char* name : {"a.example", "b.example", "c.example"}) {
+    big.push_back(ask({name, RecordType::A}));
+  }
+  while (got.size() < 3 && io.run_one_for(std::chrono::seconds(5)) > 0) {
+  }
+  EXPECT_EQ(got, std::vector(3, good_answer()));
+  EXPECT_TRUE(waits.is_open());
+  const auto last = ask({"last.example", RecordType::A});
+  run();
+  EXPECT_EQ(got, std::vector(5, good_answer()));
+  EXPECT_EQ(server.udp_queries(), 5) << "nothing was asked twice";
+}
+
 TEST_F(AresChannelTest, PassesOverAnswersToOtherQuestions) {
   DnsServer server([](const DnsQuery& query) {
     DnsMessage other_id = reply_to(query).code(3);

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
+#include "dns/query_ids.hpp"
 #include "tests/support/dns_message.hpp"
 #include "tests/support/dns_printers.hpp"
 
@@ -265,6 +268,17 @@ TEST(ParseAnswer, RefusesDataOfAnotherLengthThanTheTypeHas) {
     EXPECT_EQ(read(message, one.question).outcome, Outcome::Malformed)
         << testing::PrintToString(one.data);
   }
+}
+
+TEST(QueryIds, AreNeverInUseTwiceAndEndBeforeTheyGetScarce) {
+  QueryIds ids;
+  std::set<std::uint16_t> seen;
+  for (auto id = ids.draw(); id; id = ids.draw()) {
+    EXPECT_TRUE(seen.insert(*id).second);
+  }
+  EXPECT_EQ(seen.size(), 0x8001U);
+  ids.give_back(*seen.begin());
+  EXPECT_TRUE(ids.draw());
 }
 
 TEST(IsUsableHost, WantsADotAndNoAddress) {

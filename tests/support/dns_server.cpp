@@ -164,25 +164,17 @@ void DnsServer::serve_tcp() {
   const timeval patience{1, 0};
   ::setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   std::array<char, 2> length{};
-  while (read_all(socket, length.data(), length.size())) {
+  if (read_all(socket, length.data(), length.size())) {
     std::string buffer(static_cast<std::size_t>(static_cast<unsigned char>(length[0])) * 256 +
                            static_cast<unsigned char>(length[1]),
                        '\0');
-    if (!read_all(socket, buffer.data(), buffer.size())) {
-      break;
-    }
-    const auto query = parse(buffer, true);
-    if (!query) {
-      break;
-    }
-    ++tcp_queries_;
-    const auto replies = handler_(*query);
-    for (const std::string& reply : replies) {
-      const std::string framed = number16(static_cast<unsigned>(reply.size())) + reply;
-      ::send(socket, framed.data(), framed.size(), MSG_NOSIGNAL);
-    }
-    if (replies.empty()) {
-      break;
+    const bool is_whole = read_all(socket, buffer.data(), buffer.size());
+    if (const auto query = parse(buffer, true); is_whole && query) {
+      ++tcp_queries_;
+      for (const std::string& reply : handler_(*query)) {
+        const std::string framed = number16(static_cast<unsigned>(reply.size())) + reply;
+        ::send(socket, framed.data(), framed.size(), MSG_NOSIGNAL);
+      }
     }
   }
   ::close(socket);

@@ -1,7 +1,8 @@
 // DnsServer — a name server of a few lines on loopback, over UDP and TCP on one free port.
 // Owns: its sockets and a thread, until it is destroyed.   Called by: tests of AresChannel.
 // Fails: throws std::system_error if it gets no sockets. Faults are the handler's to make: what it
-// returns is sent as it is, any number of datagrams for one query; over TCP with the length before.
+// returns is sent as it is, any number of datagrams for one query; over TCP with the length before,
+// and after one query the connection is closed, which is what c-ares likes least.
 #pragma once
 
 #include <atomic>
