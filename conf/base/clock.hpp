@@ -1,5 +1,7 @@
-// Clock — time as a value that tests can set.
-// Steady time is for every deadline and duration; wall time only for log lines.
+// Clock — the names for points in time and durations.
+// Owns: nothing.   Called by: every room.   Fails: never.
+// Steady time is for every deadline and duration, since a wall clock may be set; wall time is for
+// log lines only (utc_timestamp() in log.hpp).
 #pragma once
 
 #include <chrono>
@@ -8,7 +10,6 @@ namespace smtpguard {
 
 using SteadyClock = std::chrono::steady_clock;
 using TimePoint = SteadyClock::time_point;
-using WallTime = std::chrono::system_clock::time_point;
 using Milliseconds = std::chrono::milliseconds;
 
 }  // namespace smtpguard

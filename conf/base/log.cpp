@@ -9,7 +9,9 @@
 #include <cerrno>
 #include <chrono>
 #include <ctime>
+#include <string>
 #include <system_error>
+#include <utility>
 
 #include "conf/base/escape.hpp"
 
@@ -28,27 +30,44 @@ std::string with_prefix(std::string_view line) {
 }
 
 // One write() a line, so that lines of several threads and processes do not mix.
-bool write_line(int descriptor, std::string line) {
-  line += '\n';
-  std::string_view rest = line;
-  while (!rest.empty()) {
-    const ssize_t written = ::write(descriptor, rest.data(), rest.size());
-    if (written < 0 && errno == EINTR) {
-      continue;
+class LineWriter {
+ public:
+  explicit LineWriter(int descriptor) : descriptor_(descriptor) {}
+
+  // False: not all of it was taken (a full disk, a full pipe).
+  bool write(std::string_view text) {
+    std::string line = is_in_mid_line_ ? "\n" : "";
+    line += text;
+    line += '\n';
+    std::string_view rest = line;
+    while (!rest.empty()) {
+      const ssize_t written = ::write(descriptor_, rest.data(), rest.size());
+      if (written < 0 && errno == EINTR) {
+        continue;
+      }
+      if (written <= 0) {
+        is_in_mid_line_ = is_in_mid_line_ || rest.size() < line.size();
+        return false;
+      }
+      rest.remove_prefix(static_cast<std::size_t>(written));
     }
-    if (written <= 0) {
-      return false;
-    }
-    rest.remove_prefix(static_cast<std::size_t>(written));
+    is_in_mid_line_ = false;
+    return true;
   }
-  return true;
-}
+
+ private:
+  int descriptor_;
+  bool is_in_mid_line_ = false;  // the end of a line was not taken: the next begins on a new one
+};
 
 class StderrSink final : public LogSink {
  public:
   bool write(Severity /*severity*/, std::string_view line) override {
-    return write_line(STDERR_FILENO, with_prefix(line));
+    return writer_.write(with_prefix(line));
   }
+
+ private:
+  LineWriter writer_{STDERR_FILENO};
 };
 
 class SyslogSink final : public LogSink {
@@ -83,17 +102,18 @@ class SyslogSink final : public LogSink {
 
 class FileSink final : public LogSink {
  public:
-  FileSink(int descriptor, bool raw) : descriptor_(descriptor), raw_(raw) {}
+  FileSink(int descriptor, bool raw) : descriptor_(descriptor), writer_(descriptor), raw_(raw) {}
   FileSink(const FileSink&) = delete;
   FileSink& operator=(const FileSink&) = delete;
   ~FileSink() override { ::close(descriptor_); }
 
   bool write(Severity /*severity*/, std::string_view line) override {
-    return write_line(descriptor_, raw_ ? std::string(line) : with_prefix(line));
+    return raw_ ? writer_.write(line) : writer_.write(with_prefix(line));
   }
 
  private:
   int descriptor_;
+  LineWriter writer_;
   bool raw_;
 };
 
@@ -152,11 +172,30 @@ void Log::write(Severity severity, std::string_view line) {
   if (!shows(severity)) {
     return;
   }
-  for (const auto& sink : sinks_) {
-    if (!sink->write(severity, line)) {
+  for (Outlet& outlet : outlets_) {
+    if (!outlet.tell_losses(form_) || !outlet.sink->write(severity, line)) {
+      ++outlet.lost;
       dropped_.fetch_add(1, std::memory_order_relaxed);
     }
   }
+}
+
+bool Log::Outlet::tell_losses(LogLine::Form form) {
+  if (lost == 0) {
+    return true;
+  }
+  std::string text = std::to_string(lost) + " log lines were lost here";
+  if (form == LogLine::Form::Json) {
+    LogLine line(form);
+    line.add("time", utc_timestamp()).add("event", "daemon");
+    line.add("severity", to_string(Severity::Warning)).add("message", text);
+    text = std::move(line).finish();
+  }
+  if (!sink->write(Severity::Warning, text)) {
+    return false;
+  }
+  lost = 0;
+  return true;
 }
 
 }  // namespace smtpguard

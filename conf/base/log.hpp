@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "conf/base/log_line.hpp"
 #include "conf/base/result.hpp"
 
 namespace smtpguard {
@@ -45,9 +46,11 @@ Result<std::unique_ptr<LogSink>> make_file_sink(const std::string& path, bool ra
 
 class Log {
  public:
-  explicit Log(Severity least = Severity::Info) : least_(least) {}
+  // `form`: how a line of the log's own is written, when it tells how many others were lost.
+  explicit Log(Severity least = Severity::Info, LogLine::Form form = LogLine::Form::Text)
+      : least_(least), form_(form) {}
 
-  void add(std::unique_ptr<LogSink> sink) { sinks_.push_back(std::move(sink)); }
+  void add(std::unique_ptr<LogSink> sink) { outlets_.push_back({std::move(sink)}); }
   void write(Severity severity, std::string_view line);
   void debug(std::string_view line) { write(Severity::Debug, line); }
   void info(std::string_view line) { write(Severity::Info, line); }
@@ -55,13 +58,21 @@ class Log {
   void error(std::string_view line) { write(Severity::Error, line); }
   bool shows(Severity severity) const { return severity >= least_; }
   // Whether a line of this severity would reach anybody: spares the work of rendering it.
-  bool is_heard(Severity severity) const { return shows(severity) && !sinks_.empty(); }
+  bool is_heard(Severity severity) const { return shows(severity) && !outlets_.empty(); }
   // Lines that a sink lost since start.
   std::uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
 
  private:
+  struct Outlet {
+    std::unique_ptr<LogSink> sink;
+    std::uint64_t lost = 0;  // and not told yet
+
+    bool tell_losses(LogLine::Form form);
+  };
+
   Severity least_;
-  std::vector<std::unique_ptr<LogSink>> sinks_;
+  LogLine::Form form_;
+  std::vector<Outlet> outlets_;
   std::atomic<std::uint64_t> dropped_{0};
 };
 

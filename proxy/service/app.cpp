@@ -64,7 +64,7 @@ class JsonForward final : public LogSink {
 };
 
 struct Logs {
-  explicit Logs(Severity least) : text(least), json(least), daemon(least) {
+  explicit Logs(Severity least) : text(least), json(least, LogLine::Form::Json), daemon(least) {
     daemon.add(std::make_unique<TextForward>(text));
     daemon.add(std::make_unique<JsonForward>(json));
   }
@@ -178,9 +178,9 @@ int serve(Settings settings, Logs& logs, std::vector<net::Descriptor> sockets) {
   for (std::size_t i = 0; i < sockets.size(); ++i) {
     worker.listen(settings.fixed.listeners[i], std::move(sockets[i]));
     daemon.info(fmt::format("listening on {}, backend {} ({})",
-                          settings.fixed.listeners[i].address.to_string(),
-                          settings.runtime.backend.address.to_string(),
-                          session::to_string(settings.runtime.backend.identity)));
+                            settings.fixed.listeners[i].address.to_string(),
+                            settings.runtime.backend.address.to_string(),
+                            session::to_string(settings.runtime.backend.identity)));
   }
   for (const std::string& warning : settings.warnings) {
     daemon.warning(warning);
