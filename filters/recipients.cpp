@@ -62,7 +62,7 @@ RecipientDomains read_recipients(conf::Reader section) {
     } else {
       section.refuse("domains", entry,
                      "\"example.org\" (itself), \".example.org\" (all below it); other scripts in "
-                     "their xn-- form",
+                     "xn-- form or UTF-8",
                      meant_by(entry.value));
     }
   }

@@ -35,6 +35,17 @@ TEST(RecipientDomains, MatchWholeNamesInAnyCaseAndNamesBelowADot) {
   EXPECT_FALSE(ours.contains("sub.example.org"));
 }
 
+TEST(RecipientDomains, HoldANameInUtf8AsItIsSaid) {
+  RecipientDomains ours;
+  ours.add(
+      "b\xc3\xbc"
+      "cher.example");
+  EXPECT_TRUE(
+      ours.contains("B\xc3\xbc"
+                    "cher.Example"));
+  EXPECT_FALSE(ours.contains("bucher.example"));
+}
+
 TEST(RecipientDomains, AlwaysHoldThePostmasterWithoutADomain) {
   EXPECT_TRUE(RecipientDomains().contains(""));
 }
