@@ -177,8 +177,8 @@ domains = ["*.example.org"]
           "smtpguard.toml:8:12: backend.identity: found \"proxyv2\"; allowed: proxy-v2, proxy-v1, "
           "xclient, none; did you mean \"proxy-v2\"?",
           "smtpguard.toml:10:12: recipients.domains: found \"*.example.org\"; allowed: "
-          "\"example.org\" (itself), \".example.org\" (all below it); other scripts in their xn-- "
-          "form; did you mean \".example.org\"?"));
+          "\"example.org\" (itself), \".example.org\" (all below it); other scripts in xn-- "
+          "form or UTF-8; did you mean \".example.org\"?"));
 }
 
 struct Trouble {
