@@ -78,7 +78,9 @@ void add_envelope(LogLine& line, const SessionRecord& record) {
     return;
   }
   line.add("from", record.sender);
-  line.add_list("rcpt", record.recipients);
+  if (!record.recipients.empty()) {
+    line.add_list("rcpt", record.recipients);
+  }
   if (record.recipients_left_out != 0) {
     line.add_number("rcpt_more", record.recipients_left_out);
   }
