@@ -5,12 +5,10 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
-#include <chrono>
-#include <ctime>
 #include <system_error>
 
+#include "conf/base/clock.hpp"
 #include "conf/base/escape.hpp"
 
 namespace smtpguard {
@@ -18,25 +16,8 @@ namespace {
 
 constexpr const char* kIdent = "smtpguard";
 
-// strftime() would ask the locale; these fields need none.
-std::string utc_now() {
-  const auto now = std::chrono::system_clock::now();
-  const auto millis =
-      std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
-  const std::time_t seconds = static_cast<std::time_t>(millis / 1000);
-  std::tm parts{};
-  gmtime_r(&seconds, &parts);
-  const auto padded = [](long long number, std::size_t width) {
-    std::string digits = std::to_string(number);
-    return digits.size() < width ? std::string(width - digits.size(), '0') + digits : digits;
-  };
-  return padded(parts.tm_year + 1900, 4) + '-' + padded(parts.tm_mon + 1, 2) + '-' +
-         padded(parts.tm_mday, 2) + 'T' + padded(parts.tm_hour, 2) + ':' + padded(parts.tm_min, 2) +
-         ':' + padded(parts.tm_sec, 2) + '.' + padded(millis % 1000, 3) + 'Z';
-}
-
 std::string with_prefix(std::string_view line) {
-  std::string out = utc_now();
+  std::string out = utc_timestamp();
   out += ' ';
   out += kIdent;
   out += '[' + std::to_string(getpid()) + "]: ";

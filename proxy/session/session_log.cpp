@@ -1,10 +1,10 @@
 #include "proxy/session/session_log.hpp"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <chrono>
-#include <ctime>
+
+#include "conf/base/clock.hpp"
 
 namespace smtpguard::session {
 
@@ -14,13 +14,6 @@ using filters::SessionFacts;
 using filters::SessionRecord;
 
 constexpr std::size_t kShownBytes = 100;
-
-std::string utc_now() {
-  const auto now = std::chrono::system_clock::now();
-  const auto since = std::chrono::duration_cast<Milliseconds>(now.time_since_epoch());
-  return fmt::format("{:%FT%T}.{:03}Z", fmt::gmtime(std::chrono::system_clock::to_time_t(now)),
-                     since.count() % 1000);
-}
 
 std::string in_brackets(const smtp::Path& path) {
   return fmt::format("<{}>", path.address());
@@ -97,7 +90,7 @@ void SessionLog::write(Severity severity, const SessionFacts& facts, std::string
   }
   if (json_.is_heard(severity)) {
     LogLine line(LogLine::Form::Json);
-    line.add("time", utc_now()).add("session", facts.id).add("event", event);
+    line.add("time", utc_timestamp()).add("session", facts.id).add("event", event);
     fill(line);
     json_.write(severity, std::move(line).finish());
   }
