@@ -11,7 +11,8 @@ namespace smtpguard {
 
 class Descriptor {
  public:
-  explicit Descriptor(int number = -1) : number_(number) {}
+  Descriptor() = default;
+  explicit Descriptor(int number) : number_(number) {}
   Descriptor(Descriptor&& other) noexcept : number_(other.release()) {}
   Descriptor& operator=(Descriptor&& other) noexcept {
     if (this != &other) {
@@ -27,11 +28,14 @@ class Descriptor {
   bool is_valid() const { return number_ >= 0; }
   int get() const { return number_; }
   int release() { return std::exchange(number_, -1); }
-  // errno stays what it was: the caller may still have to tell why it gave up.
-  void close();
+  void close() {
+    if (number_ >= 0) {
+      ::close(release());
+    }
+  }
 
  private:
-  int number_;
+  int number_ = -1;
 };
 
 }  // namespace smtpguard

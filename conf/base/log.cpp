@@ -7,8 +7,10 @@
 
 #include <cerrno>
 #include <system_error>
+#include <utility>
 
 #include "conf/base/clock.hpp"
+#include "conf/base/descriptor.hpp"
 #include "conf/base/escape.hpp"
 
 namespace smtpguard {
@@ -81,17 +83,14 @@ class SyslogSink final : public LogSink {
 
 class FileSink final : public LogSink {
  public:
-  FileSink(int descriptor, bool raw) : descriptor_(descriptor), raw_(raw) {}
-  FileSink(const FileSink&) = delete;
-  FileSink& operator=(const FileSink&) = delete;
-  ~FileSink() override { ::close(descriptor_); }
+  FileSink(Descriptor file, bool raw) : file_(std::move(file)), raw_(raw) {}
 
   bool write(Severity /*severity*/, std::string_view line) override {
-    return write_line(descriptor_, raw_ ? std::string(line) : with_prefix(line));
+    return write_line(file_.get(), raw_ ? std::string(line) : with_prefix(line));
   }
 
  private:
-  int descriptor_;
+  Descriptor file_;
   bool raw_;
 };
 
@@ -107,12 +106,12 @@ std::unique_ptr<LogSink> make_syslog_sink() {
 
 Result<std::unique_ptr<LogSink>> make_file_sink(const std::string& path, bool raw) {
   // O_NONBLOCK: a named pipe without a reader must not hold up the start, nor a slow one a session.
-  const int descriptor =
-      ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0640);
-  if (descriptor < 0) {
+  Descriptor file(
+      ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0640));
+  if (!file.is_valid()) {
     return Error{"log file " + escape(path) + ": open: " + std::generic_category().message(errno)};
   }
-  return std::unique_ptr<LogSink>(std::make_unique<FileSink>(descriptor, raw));
+  return std::unique_ptr<LogSink>(std::make_unique<FileSink>(std::move(file), raw));
 }
 
 void Log::write(Severity severity, std::string_view line) {
