@@ -12,6 +12,7 @@
 #include "conf/base/clock.hpp"
 #include "conf/base/descriptor.hpp"
 #include "conf/base/escape.hpp"
+#include "conf/base/log_line.hpp"
 
 namespace smtpguard {
 namespace {
@@ -27,28 +28,43 @@ std::string with_prefix(std::string_view line) {
   return out;
 }
 
-// One write() a line, so that lines of several threads and processes do not mix.
-bool write_line(int descriptor, std::string line) {
-  line += '\n';
-  std::string_view rest = line;
-  while (!rest.empty()) {
-    const ssize_t written = ::write(descriptor, rest.data(), rest.size());
-    if (written < 0 && errno == EINTR) {
-      continue;
+// Lines on a descriptor. One write() a line, so that lines of several processes do not mix.
+class LineWriter {
+ public:
+  bool write(int descriptor, std::string line) {
+    // Of the last line only a part arrived (disk or pipe full): what follows must not continue it.
+    if (is_in_mid_line_) {
+      line.insert(line.begin(), '\n');
     }
-    if (written <= 0) {
-      return false;
+    line += '\n';
+    std::string_view rest = line;
+    while (!rest.empty()) {
+      const ssize_t written = ::write(descriptor, rest.data(), rest.size());
+      if (written < 0 && errno == EINTR) {
+        continue;
+      }
+      if (written <= 0) {
+        return false;
+      }
+      const auto count = static_cast<std::size_t>(written);
+      is_in_mid_line_ = rest[count - 1] != '\n';
+      rest.remove_prefix(count);
     }
-    rest.remove_prefix(static_cast<std::size_t>(written));
+    return true;
   }
-  return true;
-}
+
+ private:
+  bool is_in_mid_line_ = false;
+};
 
 class StderrSink final : public LogSink {
  public:
   bool write(Severity /*severity*/, std::string_view line) override {
-    return write_line(STDERR_FILENO, with_prefix(line));
+    return lines_.write(STDERR_FILENO, with_prefix(line));
   }
+
+ private:
+  LineWriter lines_;
 };
 
 class SyslogSink final : public LogSink {
@@ -86,11 +102,20 @@ class FileSink final : public LogSink {
   FileSink(Descriptor file, bool raw) : file_(std::move(file)), raw_(raw) {}
 
   bool write(Severity /*severity*/, std::string_view line) override {
-    return write_line(file_.get(), raw_ ? std::string(line) : with_prefix(line));
+    return lines_.write(file_.get(), raw_ ? std::string(line) : with_prefix(line));
+  }
+  bool write_lost(std::uint64_t count) override {
+    if (!raw_) {
+      return LogSink::write_lost(count);
+    }
+    LogLine line(LogLine::Form::Json);
+    line.add("time", utc_timestamp()).add("event", "lost").add_number("lines", count);
+    return lines_.write(file_.get(), std::move(line).finish());
   }
 
  private:
   Descriptor file_;
+  LineWriter lines_;
   bool raw_;
 };
 
@@ -114,12 +139,22 @@ Result<std::unique_ptr<LogSink>> make_file_sink(const std::string& path, bool ra
   return std::unique_ptr<LogSink>(std::make_unique<FileSink>(std::move(file), raw));
 }
 
+bool LogSink::write_lost(std::uint64_t count) {
+  return write(Severity::Warning, std::to_string(count) + " log lines were lost here");
+}
+
 void Log::write(Severity severity, std::string_view line) {
   if (!shows(severity)) {
     return;
   }
-  for (const auto& sink : sinks_) {
-    if (!sink->write(severity, line)) {
+  const std::lock_guard lock(writing_);
+  for (Outlet& outlet : outlets_) {
+    if (outlet.lost > 0 && outlet.sink->write_lost(outlet.lost)) {
+      outlet.lost = 0;
+    }
+    // The order is kept: no line goes ahead of the one that tells of a gap before it.
+    if (outlet.lost > 0 || !outlet.sink->write(severity, line)) {
+      ++outlet.lost;
       dropped_.fetch_add(1, std::memory_order_relaxed);
     }
   }

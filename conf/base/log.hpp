@@ -1,13 +1,15 @@
 // Log — where lines about the daemon and its sessions go: stderr, syslog, a file; any number at
 // once. Owns: its sinks.   Called by: every room that has something to tell, from any thread once
-// the sinks are added; one per process. Fails: a sink that cannot be written is counted (dropped())
-// and never stops a session; opening a file fails at start with an Error. Lines must have passed
-// the escaper (conf/base/escape.hpp).
+// the sinks are added; one per process. Fails: a line that a sink cannot take is counted
+// (dropped()) and never stops a session; the sink is told how many are missing as soon as it takes
+// lines again. Opening a file fails at start with an Error. Lines must have passed the escaper
+// (conf/base/escape.hpp).
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -25,8 +27,10 @@ class LogSink {
   LogSink(const LogSink&) = delete;
   LogSink& operator=(const LogSink&) = delete;
   virtual ~LogSink() = default;
-  // `line` has no line end. Returns false when the line was lost.
+  // `line` has no line end. Returns false when the line was lost. Log lets in one thread at a time.
   virtual bool write(Severity severity, std::string_view line) = 0;
+  // "N log lines were lost here", in the form of the sink's other lines.
+  virtual bool write_lost(std::uint64_t count);
 };
 
 // "2026-11-23T21:56:29.123Z smtpguard[123]: line" on standard error.
@@ -41,7 +45,7 @@ class Log {
  public:
   explicit Log(Severity least = Severity::Info) : least_(least) {}
 
-  void add(std::unique_ptr<LogSink> sink) { sinks_.push_back(std::move(sink)); }
+  void add(std::unique_ptr<LogSink> sink) { outlets_.push_back({std::move(sink)}); }
   void write(Severity severity, std::string_view line);
   void debug(std::string_view line) { write(Severity::Debug, line); }
   void info(std::string_view line) { write(Severity::Info, line); }
@@ -49,13 +53,19 @@ class Log {
   void error(std::string_view line) { write(Severity::Error, line); }
   bool shows(Severity severity) const { return severity >= least_; }
   // Whether a line of this severity would reach anybody: spares the work of rendering it.
-  bool is_heard(Severity severity) const { return shows(severity) && !sinks_.empty(); }
+  bool is_heard(Severity severity) const { return shows(severity) && !outlets_.empty(); }
   // Lines that a sink lost since start.
   std::uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
 
  private:
+  struct Outlet {
+    std::unique_ptr<LogSink> sink;
+    std::uint64_t lost = 0;  // and not told yet
+  };
+
   Severity least_;
-  std::vector<std::unique_ptr<LogSink>> sinks_;
+  std::mutex writing_;
+  std::vector<Outlet> outlets_;
   std::atomic<std::uint64_t> dropped_{0};
 };
 
