@@ -7,26 +7,11 @@
 #include <cerrno>
 #include <system_error>
 
+#include "conf/base/descriptor.hpp"
 #include "conf/base/escape.hpp"
 
 namespace smtpguard::conf {
 namespace {
-
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (number_ >= 0) {
-      ::close(number_);
-    }
-  }
-  int number() const { return number_; }
-
- private:
-  int number_;
-};
 
 Error trouble(const std::string& path, std::string_view why) {
   return Error{escape(path) + ": " + std::string(why)};
@@ -41,7 +26,7 @@ Error system_trouble(const std::string& path) {
 Result<std::string> read_file(const std::string& path, ByteCount limit) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   struct stat state {};
-  if (file.number() < 0 || ::fstat(file.number(), &state) != 0) {
+  if (!file.is_valid() || ::fstat(file.get(), &state) != 0) {
     return system_trouble(path);
   }
   if (!S_ISREG(state.st_mode)) {
@@ -57,7 +42,7 @@ Result<std::string> read_file(const std::string& path, ByteCount limit) {
   std::string text(static_cast<std::size_t>(size) + 1, '\0');
   std::size_t filled = 0;
   while (true) {
-    const ssize_t count = ::read(file.number(), text.data() + filled, text.size() - filled);
+    const ssize_t count = ::read(file.get(), text.data() + filled, text.size() - filled);
     if (count < 0 && errno == EINTR) {
       continue;
     }

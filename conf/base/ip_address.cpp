@@ -69,17 +69,6 @@ std::string v6_to_string(const std::array<std::uint8_t, 16>& bytes) {
   return out;
 }
 
-std::optional<std::uint16_t> parse_port(std::string_view text) {
-  if (text.size() > 1 && text.front() == '0') {
-    return std::nullopt;
-  }
-  const auto number = parse_number(text);
-  if (!number || *number > 65535) {
-    return std::nullopt;
-  }
-  return static_cast<std::uint16_t>(*number);
-}
-
 }  // namespace
 
 IpAddress IpAddress::v4(std::array<std::uint8_t, 4> bytes) {

@@ -5,15 +5,14 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
-#include <chrono>
-#include <ctime>
-#include <string>
 #include <system_error>
 #include <utility>
 
+#include "conf/base/clock.hpp"
+#include "conf/base/descriptor.hpp"
 #include "conf/base/escape.hpp"
+#include "conf/base/log_line.hpp"
 
 namespace smtpguard {
 namespace {
@@ -29,45 +28,43 @@ std::string with_prefix(std::string_view line) {
   return out;
 }
 
-// One write() a line, so that lines of several threads and processes do not mix.
+// Lines on a descriptor. One write() a line, so that lines of several processes do not mix.
 class LineWriter {
  public:
-  explicit LineWriter(int descriptor) : descriptor_(descriptor) {}
-
-  // False: not all of it was taken (a full disk, a full pipe).
-  bool write(std::string_view text) {
-    std::string line = is_in_mid_line_ ? "\n" : "";
-    line += text;
+  bool write(int descriptor, std::string line) {
+    // Of the last line only a part arrived (disk or pipe full): what follows must not continue it.
+    if (is_in_mid_line_) {
+      line.insert(line.begin(), '\n');
+    }
     line += '\n';
     std::string_view rest = line;
     while (!rest.empty()) {
-      const ssize_t written = ::write(descriptor_, rest.data(), rest.size());
+      const ssize_t written = ::write(descriptor, rest.data(), rest.size());
       if (written < 0 && errno == EINTR) {
         continue;
       }
       if (written <= 0) {
-        is_in_mid_line_ = is_in_mid_line_ || rest.size() < line.size();
         return false;
       }
-      rest.remove_prefix(static_cast<std::size_t>(written));
+      const auto count = static_cast<std::size_t>(written);
+      is_in_mid_line_ = rest[count - 1] != '\n';
+      rest.remove_prefix(count);
     }
-    is_in_mid_line_ = false;
     return true;
   }
 
  private:
-  int descriptor_;
-  bool is_in_mid_line_ = false;  // the end of a line was not taken: the next begins on a new one
+  bool is_in_mid_line_ = false;
 };
 
 class StderrSink final : public LogSink {
  public:
   bool write(Severity /*severity*/, std::string_view line) override {
-    return writer_.write(with_prefix(line));
+    return lines_.write(STDERR_FILENO, with_prefix(line));
   }
 
  private:
-  LineWriter writer_{STDERR_FILENO};
+  LineWriter lines_;
 };
 
 class SyslogSink final : public LogSink {
@@ -102,18 +99,23 @@ class SyslogSink final : public LogSink {
 
 class FileSink final : public LogSink {
  public:
-  FileSink(int descriptor, bool raw) : descriptor_(descriptor), writer_(descriptor), raw_(raw) {}
-  FileSink(const FileSink&) = delete;
-  FileSink& operator=(const FileSink&) = delete;
-  ~FileSink() override { ::close(descriptor_); }
+  FileSink(Descriptor file, bool raw) : file_(std::move(file)), raw_(raw) {}
 
   bool write(Severity /*severity*/, std::string_view line) override {
-    return raw_ ? writer_.write(line) : writer_.write(with_prefix(line));
+    return lines_.write(file_.get(), raw_ ? std::string(line) : with_prefix(line));
+  }
+  bool write_lost(std::uint64_t count) override {
+    if (!raw_) {
+      return LogSink::write_lost(count);
+    }
+    LogLine line(LogLine::Form::Json);
+    line.add("time", utc_timestamp()).add("event", "lost").add_number("lines", count);
+    return lines_.write(file_.get(), std::move(line).finish());
   }
 
  private:
-  int descriptor_;
-  LineWriter writer_;
+  Descriptor file_;
+  LineWriter lines_;
   bool raw_;
 };
 
@@ -133,23 +135,6 @@ std::string_view to_string(Severity severity) {
   return "error";
 }
 
-// strftime() would ask the locale; these fields need none.
-std::string utc_timestamp() {
-  const auto now = std::chrono::system_clock::now();
-  const auto millis =
-      std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
-  const std::time_t seconds = static_cast<std::time_t>(millis / 1000);
-  std::tm parts{};
-  gmtime_r(&seconds, &parts);
-  const auto padded = [](long long number, std::size_t width) {
-    std::string digits = std::to_string(number);
-    return digits.size() < width ? std::string(width - digits.size(), '0') + digits : digits;
-  };
-  return padded(parts.tm_year + 1900, 4) + '-' + padded(parts.tm_mon + 1, 2) + '-' +
-         padded(parts.tm_mday, 2) + 'T' + padded(parts.tm_hour, 2) + ':' + padded(parts.tm_min, 2) +
-         ':' + padded(parts.tm_sec, 2) + '.' + padded(millis % 1000, 3) + 'Z';
-}
-
 std::unique_ptr<LogSink> make_stderr_sink() {
   return std::make_unique<StderrSink>();
 }
@@ -160,42 +145,33 @@ std::unique_ptr<LogSink> make_syslog_sink() {
 
 Result<std::unique_ptr<LogSink>> make_file_sink(const std::string& path, bool raw) {
   // O_NONBLOCK: a named pipe without a reader must not hold up the start, nor a slow one a session.
-  const int descriptor =
-      ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0640);
-  if (descriptor < 0) {
+  Descriptor file(
+      ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0640));
+  if (!file.is_valid()) {
     return Error{"log file " + escape(path) + ": open: " + std::generic_category().message(errno)};
   }
-  return std::unique_ptr<LogSink>(std::make_unique<FileSink>(descriptor, raw));
+  return std::unique_ptr<LogSink>(std::make_unique<FileSink>(std::move(file), raw));
+}
+
+bool LogSink::write_lost(std::uint64_t count) {
+  return write(Severity::Warning, std::to_string(count) + " log lines were lost here");
 }
 
 void Log::write(Severity severity, std::string_view line) {
   if (!shows(severity)) {
     return;
   }
+  const std::lock_guard lock(writing_);
   for (Outlet& outlet : outlets_) {
-    if (!outlet.tell_losses(form_) || !outlet.sink->write(severity, line)) {
+    if (outlet.lost > 0 && outlet.sink->write_lost(outlet.lost)) {
+      outlet.lost = 0;
+    }
+    // The order is kept: no line goes ahead of the one that tells of a gap before it.
+    if (outlet.lost > 0 || !outlet.sink->write(severity, line)) {
       ++outlet.lost;
       dropped_.fetch_add(1, std::memory_order_relaxed);
     }
   }
-}
-
-bool Log::Outlet::tell_losses(LogLine::Form form) {
-  if (lost == 0) {
-    return true;
-  }
-  std::string text = std::to_string(lost) + " log lines were lost here";
-  if (form == LogLine::Form::Json) {
-    LogLine line(form);
-    line.add("time", utc_timestamp()).add("event", "daemon");
-    line.add("severity", to_string(Severity::Warning)).add("message", text);
-    text = std::move(line).finish();
-  }
-  if (!sink->write(Severity::Warning, text)) {
-    return false;
-  }
-  lost = 0;
-  return true;
 }
 
 }  // namespace smtpguard

@@ -1,30 +1,27 @@
 // Log — where lines about the daemon and its sessions go: stderr, syslog, a file; any number at
 // once. Owns: its sinks.   Called by: every room that has something to tell, from any thread once
-// the sinks are added; one per process. Fails: a sink that cannot be written is counted (dropped())
-// and never stops a session; opening a file fails at start with an Error. Lines must have passed
-// the escaper (conf/base/escape.hpp).
+// the sinks are added; one per process. Fails: a line that a sink cannot take is counted
+// (dropped()) and never stops a session; the sink is told how many are missing as soon as it takes
+// lines again. Opening a file fails at start with an Error. Lines must have passed the escaper
+// (conf/base/escape.hpp).
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include "conf/base/log_line.hpp"
 #include "conf/base/result.hpp"
 
 namespace smtpguard {
 
 enum class Severity : std::uint8_t { Debug, Info, Warning, Error };
-
 // "debug", "info", "warning", "error".
 std::string_view to_string(Severity severity);
-
-// "2026-11-23T21:56:29.123Z"
-std::string utc_timestamp();
 
 class LogSink {
  public:
@@ -32,8 +29,10 @@ class LogSink {
   LogSink(const LogSink&) = delete;
   LogSink& operator=(const LogSink&) = delete;
   virtual ~LogSink() = default;
-  // `line` has no line end. Returns false when the line was lost.
+  // `line` has no line end. Returns false when the line was lost. Log lets in one thread at a time.
   virtual bool write(Severity severity, std::string_view line) = 0;
+  // "N log lines were lost here", in the form of the sink's other lines.
+  virtual bool write_lost(std::uint64_t count);
 };
 
 // "2026-11-23T21:56:29.123Z smtpguard[123]: line" on standard error.
@@ -46,9 +45,7 @@ Result<std::unique_ptr<LogSink>> make_file_sink(const std::string& path, bool ra
 
 class Log {
  public:
-  // `form`: how a line of the log's own is written, when it tells how many others were lost.
-  explicit Log(Severity least = Severity::Info, LogLine::Form form = LogLine::Form::Text)
-      : least_(least), form_(form) {}
+  explicit Log(Severity least = Severity::Info) : least_(least) {}
 
   void add(std::unique_ptr<LogSink> sink) { outlets_.push_back({std::move(sink)}); }
   void write(Severity severity, std::string_view line);
@@ -66,12 +63,10 @@ class Log {
   struct Outlet {
     std::unique_ptr<LogSink> sink;
     std::uint64_t lost = 0;  // and not told yet
-
-    bool tell_losses(LogLine::Form form);
   };
 
   Severity least_;
-  LogLine::Form form_;
+  std::mutex writing_;
   std::vector<Outlet> outlets_;
   std::atomic<std::uint64_t> dropped_{0};
 };

@@ -16,16 +16,16 @@ struct Unit {
 constexpr std::array<Unit, 5> kTimeUnits{{
     {"ms", 1},
     {"s", 1000},
-    {"m", 60 * 1000},
-    {"h", 3600 * 1000},
-    {"d", 86400 * 1000},
+    {"m", 60'000},
+    {"h", 3'600'000},
+    {"d", 86'400'000},
 }};
 
 constexpr std::array<Unit, 7> kByteUnits{{
     {"", 1},
     {"KB", 1000},
-    {"MB", 1000 * 1000},
-    {"GB", 1000 * 1000 * 1000},
+    {"MB", 1'000'000},
+    {"GB", 1'000'000'000},
     {"KiB", 1ULL << 10U},
     {"MiB", 1ULL << 20U},
     {"GiB", 1ULL << 30U},
@@ -99,6 +99,15 @@ std::optional<std::uint64_t> parse_number(std::string_view text) {
     number = number * 10 + digit;
   }
   return number;
+}
+
+std::optional<std::uint16_t> parse_port(std::string_view text) {
+  const bool has_leading_zero = text.size() > 1 && text.front() == '0';
+  const auto number = parse_number(text);
+  if (has_leading_zero || !number || *number > std::numeric_limits<std::uint16_t>::max()) {
+    return std::nullopt;
+  }
+  return static_cast<std::uint16_t>(*number);
 }
 
 std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {

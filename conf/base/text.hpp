@@ -41,6 +41,8 @@ std::string_view trim(std::string_view text);
 
 // Decimal digits only: no sign, no space, no overflow.
 std::optional<std::uint64_t> parse_number(std::string_view text);
+// 0 to 65535, without leading zeros.
+std::optional<std::uint16_t> parse_port(std::string_view text);
 // "500ms", "6s", "5m", "2h", "30d"; a whole number and one unit.
 std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
 // "512", "64KB", "50MB", "1GB"; units are powers of 1000, "KiB", "MiB", "GiB" of 1024.

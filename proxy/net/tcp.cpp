@@ -5,7 +5,6 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -110,17 +109,6 @@ Result<void> connect_outcome(Socket& socket) {
     return error_of("connect", ErrorCode(number, boost::system::system_category()));
   }
   return boost::system::in_place_value;
-}
-
-Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
-  std::swap(number_, other.number_);
-  return *this;
-}
-
-Descriptor::~Descriptor() {
-  if (number_ >= 0) {
-    ::close(number_);
-  }
 }
 
 Result<Descriptor> listen_on(const Endpoint& at) {

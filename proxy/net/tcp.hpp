@@ -7,8 +7,8 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 
+#include "conf/base/descriptor.hpp"
 #include "conf/base/ip_address.hpp"
 #include "conf/base/result.hpp"
 #include "proxy/net/types.hpp"
@@ -40,22 +40,7 @@ Io write_some(Socket& socket, std::string_view bytes);
 Result<void> begin_connect(Socket& socket, const Endpoint& to);
 Result<void> connect_outcome(Socket& socket);
 
-// A descriptor that is closed when nobody wants it any more.
-class Descriptor {
- public:
-  explicit Descriptor(int number = -1) : number_(number) {}
-  Descriptor(Descriptor&& other) noexcept : number_(other.release()) {}
-  Descriptor& operator=(Descriptor&& other) noexcept;
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor();
-
-  int get() const { return number_; }
-  int release() { return std::exchange(number_, -1); }
-
- private:
-  int number_;
-};
+using smtpguard::Descriptor;
 
 // Listening, SO_REUSEADDR, IPv6 only for IPv6. Needs no event loop, since a daemon binds before it
 // forks and makes its loop after (kqueue does not survive fork). "listen on 0.0.0.0:25: permission

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "conf/base/clock.hpp"
 #include "conf/base/log_line.hpp"
 #include "proxy/service/privileges.hpp"
 #include "proxy/service/settings.hpp"
@@ -64,7 +65,7 @@ class JsonForward final : public LogSink {
 };
 
 struct Logs {
-  explicit Logs(Severity least) : text(least), json(least, LogLine::Form::Json), daemon(least) {
+  explicit Logs(Severity least) : text(least), json(least), daemon(least) {
     daemon.add(std::make_unique<TextForward>(text));
     daemon.add(std::make_unique<JsonForward>(json));
   }

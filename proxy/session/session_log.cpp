@@ -5,6 +5,8 @@
 #include <chrono>
 #include <exception>
 
+#include "conf/base/clock.hpp"
+
 namespace smtpguard::session {
 
 namespace {

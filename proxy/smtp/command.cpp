@@ -39,14 +39,8 @@ constexpr std::array kVerbs = std::to_array<VerbName>({
     {Verb::Turn, "TURN"},
 });
 
-std::string upper(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), ascii_upper);
-  return out;
-}
-
 Verb find_verb(std::string_view word) {
-  const std::string name = upper(word);
+  const std::string name = to_upper(word);
   const auto* found = std::find_if(kVerbs.begin(), kVerbs.end(),
                                    [&](const VerbName& entry) { return entry.name == name; });
   return found == kVerbs.end() ? Verb::Unknown : found->verb;
@@ -59,14 +53,6 @@ bool is_control(char c) {
 
 bool is_visible_ascii(char c) {
   return c > ' ' && c < '\x7F';
-}
-
-std::string_view without_blanks(std::string_view text) {
-  const std::size_t first = text.find_first_not_of(' ');
-  if (first == std::string_view::npos) {
-    return {};
-  }
-  return text.substr(first, text.find_last_not_of(' ') - first + 1);
 }
 
 Command make_command(Verb verb, std::string_view argument) {
@@ -101,7 +87,7 @@ bool is_value(std::string_view text) {
 
 // Empty text: all is well.
 std::string_view parse_parameters(std::string_view text, std::vector<Parameter>& out) {
-  while (!(text = without_blanks(text)).empty()) {
+  while (!(text = trim(text)).empty()) {
     const std::string_view word = text.substr(0, text.find(' '));
     text.remove_prefix(word.size());
     const std::size_t equals = word.find('=');
@@ -109,7 +95,7 @@ std::string_view parse_parameters(std::string_view text, std::vector<Parameter>&
     if (!is_keyword(keyword)) {
       return "parameters have the form KEYWORD or KEYWORD=value";
     }
-    Parameter parameter{upper(keyword), {}};
+    Parameter parameter{to_upper(keyword), {}};
     if (equals != std::string_view::npos) {
       parameter.value = word.substr(equals + 1);
       if (!is_value(parameter.value)) {
@@ -136,10 +122,10 @@ ParsedCommand parse_envelope(Verb verb, std::string_view argument) {
     return CommandError{Kind::Syntax, verb, std::string(text)};
   };
   const std::string_view needs = is_mail ? "MAIL needs FROM:<address>" : "RCPT needs TO:<address>";
-  if (upper(argument.substr(0, word.size())) != word) {
+  if (to_upper(argument.substr(0, word.size())) != word) {
     return syntax(needs);
   }
-  const std::string_view rest = without_blanks(argument.substr(word.size()));
+  const std::string_view rest = trim(argument.substr(word.size()));
   if (rest.empty()) {
     return syntax(needs);
   }
@@ -149,7 +135,7 @@ ParsedCommand parse_envelope(Verb verb, std::string_view argument) {
     if (parsed.path.is_null() && !is_mail) {
       parsed.error = "recipient address is empty";
     } else if (!parsed.path.is_null() &&
-               (is_mail || upper(parsed.path.local_part) != "POSTMASTER")) {
+               (is_mail || to_upper(parsed.path.local_part) != "POSTMASTER")) {
       parsed.error = "address needs a domain, as in <user@example.org>";
     }
   }
@@ -201,7 +187,7 @@ ParsedCommand parse_command(std::string_view line) {
   if (std::any_of(line.begin(), line.end(), is_control)) {
     return CommandError{Kind::ControlBytes, verb, "control characters are not allowed in commands"};
   }
-  const std::string_view argument = without_blanks(line.substr(word.size()));
+  const std::string_view argument = trim(line.substr(word.size()));
   switch (verb) {
     case Verb::Unknown:
       return CommandError{Kind::UnknownVerb, verb, "command not recognized"};

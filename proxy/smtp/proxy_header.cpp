@@ -56,15 +56,6 @@ std::optional<IpAddress> parse_address(std::string_view text, bool is_v6) {
   return has_colon == is_v6 ? IpAddress::parse(text) : std::nullopt;
 }
 
-std::optional<std::uint16_t> parse_port(std::string_view text) {
-  const bool has_leading_zero = text.size() > 1 && text.front() == '0';
-  const std::optional<std::uint64_t> number = parse_number(text);
-  if (has_leading_zero || !number || *number > 65535) {
-    return std::nullopt;
-  }
-  return static_cast<std::uint16_t>(*number);
-}
-
 // `line` has no line end.
 ProxyParse parse_v1_line(std::string_view line, std::size_t header_bytes) {
   std::string_view rest = line.substr(kV1Prefix.size());

@@ -75,22 +75,6 @@ Wait wait_readable(int fd, const Stop& stop, Clock::time_point deadline) {
 
 }  // namespace
 
-Descriptor::Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-
-Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
-  if (this != &other) {
-    close();
-    fd_ = std::exchange(other.fd_, -1);
-  }
-  return *this;
-}
-
-void Descriptor::close() {
-  if (fd_ >= 0) {
-    ::close(std::exchange(fd_, -1));
-  }
-}
-
 Stop::Stop() {
   std::array<int, 2> ends{};
   if (::pipe(ends.data()) != 0) {

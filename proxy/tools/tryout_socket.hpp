@@ -9,28 +9,13 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
+
+#include "conf/base/descriptor.hpp"
 
 namespace smtpguard::tryout {
 
 using std::chrono::milliseconds;
-
-class Descriptor {
- public:
-  Descriptor() = default;
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept;
-  Descriptor& operator=(Descriptor&& other) noexcept;
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() { close(); }
-
-  bool is_valid() const { return fd_ >= 0; }
-  int get() const { return fd_; }
-  void close();
-
- private:
-  int fd_ = -1;
-};
 
 // A pipe whose read end becomes readable once, for everybody who waits.
 class Stop {

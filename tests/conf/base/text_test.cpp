@@ -74,6 +74,14 @@ TEST(Text, DurationIsShownShort) {
   }
 }
 
+TEST(Text, PortIsANumberWithoutLeadingZeros) {
+  EXPECT_EQ(parse_port("0"), 0U);
+  EXPECT_EQ(parse_port("65535"), 65535U);
+  for (const char* text : {"", "65536", "025", "00", "+1", "1 ", "18446744073709551616"}) {
+    EXPECT_FALSE(parse_port(text)) << text;
+  }
+}
+
 TEST(Text, HostNameHasLabelsOfLettersDigitsHyphens) {
   const std::string label63(63, 'a');
   for (const std::string& text :
