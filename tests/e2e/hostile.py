@@ -16,8 +16,8 @@ from support.backend import FLOOD, RESET as B_RESET, SILENT, USUAL, ScriptedBack
 from support.guard import Guard, free_port
 from support.harness import Failure, Skip, Suite, wait_until
 from support.smtp_client import RawClient, stuffed
-from support.table import (CLOSE, EOF, HALF, RESET, Row, Run, dot, dribble, keep_busy, many, pause, pour, replies_until_end,
-                           own_source, walk)
+from support.table import (CLOSE, EOF, GONE, HALF, RESET, Row, Run, dot, dribble, keep_busy, many, offer, pause, pour,
+                           replies_until_end, own_source, walk)
 
 GREETED = ["220", b"EHLO client.example\r\n", "250"]
 MAILED = GREETED + [b"MAIL FROM:<a@sender.example>\r\n", "250"]
@@ -89,6 +89,9 @@ BODIES = [
         + STILL_THERE, "message refused"),
     Row("body/too-large", IN_DATA + [b"Subject: x\r\n\r\n" + (b"x" * 998 + b"\r\n") * 1100 + b".\r\n", dot(r"552 ")]
         + STILL_THERE, "too large"),
+    # So much too large that it is not read to its end: the client still hears why.
+    Row("body/twice-too-large", IN_DATA + [offer(b"Subject: x\r\n\r\n" + (b"x" * 998 + b"\r\n") * 4000 + b".\r\n"), "552 ", GONE],
+        "too large"),
     Row("body/good", IN_DATA + [GOOD_WIRE, dot("250")] + QUIT, "quit", delivered=1, content=(IDENT, GOOD)),
     Row("body/good-after-bad", IN_DATA + [b"a\nb\r\n.\r\n", dot(r"5\d\d "), b"MAIL FROM:<a@sender.example>\r\n", "250",
         b"RCPT TO:<user@example.net>\r\n", "250", b"DATA\r\n", "354", GOOD_WIRE, dot("250")] + QUIT, "quit", delivered=1,
@@ -167,6 +170,15 @@ TROUBLE = [
     Row("backend/body-421", GREETED + [walk(), CLOSE], "backend 421", backend={"body": [b"421 4.3.2 down\r\n", B_CLOSE]}),
     Row("backend/body-early-250", IN_DATA + [b"Subject: x\r\n\r\nbody\r\n", pause(0.3), b"more\r\n.\r\n", dot(r"4\d\d "), CLOSE],
         "backend garbage", backend={"body": [b"250 2.0.0 queued already\r\n", SILENT]}),
+    # A reply that begins before the end of the message is not its answer, wherever it ends.
+    Row("backend/body-half-250", IN_DATA + [b"Subject: x\r\n\r\nbody\r\n", pause(0.3), b"more\r\n.\r\n", dot(r"4\d\d "), CLOSE],
+        "backend garbage", backend={"body": b"250 2.0.0 que", "dot": b"ued\r\n554 5.6.0 no\r\n"}),
+    # What was unasked after MAIL is not the answer to RCPT.
+    Row("backend/mail-250-and-late-250", MAILED + [pause(0.6), b"RCPT TO:<user@example.net>\r\n", "451 ", CLOSE],
+        "backend garbage", backend={"mail": [USUAL["mail"], 0.2, b"250 spurious\r\n"], "rcpt": b"550 5.1.1 no such user\r\n"}),
+    # Meant for us, not for the client.
+    Row("backend/mail-530", GREETED + [b"MAIL FROM:<a@sender.example>\r\n", "451 "] + STILL_THERE, "backend wants starttls",
+        backend={"mail": b"530 5.7.0 Must issue a STARTTLS command first\r\n"}),
     Row("backend/data-250", GREETED + [walk(), CLOSE], None, backend={"data": b"250 2.0.0 queued already\r\n"}),
     Row("backend/data-354-and-250", GREETED + [walk(), CLOSE], "backend garbage",
         backend={"data": b"354 go on\r\n250 2.0.0 queued already\r\n", "dot": SILENT}),
@@ -183,8 +195,14 @@ UNLEARNED = [
     Row("backend/no-extensions", GREETED + [walk(mail=b"MAIL FROM:<a@sender.example> BODY=8BITMIME\r\n"), CLOSE], None,
         backend={"ehlo": b"250 backend.example.net\r\n"}),
 ]
+LISTED_GREETING = b"554 5.7.1 10.0.0.1 is listed\r\n"
+LISTED = {identity: [Row(f"listed/{identity}", GREETED + [b"MAIL FROM:<a@sender.example>\r\n", "451 "] + STILL_THERE,
+                         "backend greeted 554")] for identity in ("none", "xclient")}
 # The backend's own refusals are its own: they go through with their class.
 REFUSALS = [
+    # By PROXY v2 the greeting is said to the client; where it knows us alone (LISTED) it is our trouble.
+    Row("refusal/banner-554", GREETED + [b"MAIL FROM:<a@sender.example>\r\n", "554 "] + STILL_THERE, "backend said 5",
+        backend={"banner": LISTED_GREETING}),
     Row("refusal/mail-550", GREETED + [b"MAIL FROM:<a@sender.example>\r\n", "550 "] + STILL_THERE, "backend said 5",
         backend={"mail": b"550 5.7.1 not you\r\n"}),
     Row("refusal/rcpt-550", MAILED + [b"RCPT TO:<user@example.net>\r\n", "550 "] + STILL_THERE, "backend said 5",
@@ -356,8 +374,12 @@ def main():
     backend = ScriptedBackend().start()
     full, fillers = full_socket()
 
-    def guard_for(name, to, sections):
-        return Guard(suite, name, [("127.0.0.1", free_port())], to, "proxy-v2", sections)
+    listed_by = ScriptedBackend(proxy=False)
+    listed_by.default = {"banner": LISTED_GREETING}
+    listed_by.start()
+
+    def guard_for(name, to, sections, identity="proxy-v2"):
+        return Guard(suite, name, [("127.0.0.1", free_port())], to, identity, sections)
 
     main_guard = guard_for("guard", backend.address, SHORT)
     down = guard_for("guard-down", ("127.0.0.1", free_port()), SHORT)
@@ -366,7 +388,8 @@ def main():
                        with_keys("limits", commands="50", errors="5", recipients="3", transactions="2",
                                  session_timeout='"6s"'))
     few = guard_for("guard-few", backend.address, with_keys("limits", connections_per_address="3", connections_per_network="5"))
-    everyone = [main_guard, down, unreachable, limits, few]
+    listed = {identity: guard_for("guard-listed-" + identity, listed_by.address, SHORT, identity) for identity in LISTED}
+    everyone = [main_guard, down, unreachable, limits, few, *listed.values()]
 
     def start():
         for guard in everyone:
@@ -376,7 +399,8 @@ def main():
         suite.case("before/good-session", good_session, main_guard, backend)
         small = threading.Thread(target=lambda: (
             play_all(suite, DOWN, down, None, trouble=True), play_all(suite, UNREACHABLE, unreachable, None, trouble=True),
-            play_all(suite, LIMITS, limits, backend)))
+            play_all(suite, LIMITS, limits, backend),
+            *(play_all(suite, LISTED[identity], guard, listed_by, trouble=True) for identity, guard in listed.items())))
         small.start()
         play_all(suite, LEAVING + SLOW + COMMANDS + BODIES + REFUSALS + FINE, main_guard, backend)
         play_all(suite, TROUBLE, main_guard, backend, trouble=True)

@@ -2,7 +2,7 @@
 
 It understands the PROXY header, so that one server behaves differently for each client of smtpguard.
 Stages: banner, ehlo, mail, rcpt, data, body (in the middle of a message), dot, rset, quit. The action of a stage is bytes to
-send instead of the usual reply, one of CLOSE, RESET, SILENT, FLOOD, or a list of these.
+send instead of the usual reply, seconds to wait, one of CLOSE, RESET, SILENT, FLOOD, or a list of these.
 """
 import collections
 import re
@@ -163,7 +163,8 @@ class _Connection:
         self.session.told_end += 1
         message = Message(sender, recipients, b"".join(line + b"\r\n" for line in lines))
         action = self.script.get("dot", USUAL["dot"])
-        first = action[0] if isinstance(action, list) else action
+        said = [one for one in (action if isinstance(action, list) else [action]) if not isinstance(one, float)]
+        first = said[0] if said else None
         if isinstance(first, (bytes, bytearray)) and re.match(rb"2\d\d[ -]", first):
             with self.backend.lock:
                 self.session.accepted.append(message)
@@ -182,6 +183,8 @@ class _Connection:
                 for octet in one:
                     self.socket.sendall(bytes([octet]))
                     time.sleep(0.02)
+            elif isinstance(one, float):
+                time.sleep(one)
             elif one == SILENT:
                 while self.socket.recv(65536):  # goes on taking, never says a word
                     pass

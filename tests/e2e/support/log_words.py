@@ -25,6 +25,8 @@ WORDS = {
     "backend refused": r"\btrouble=.*refused",
     "backend timeout": r"\btrouble=.*\btimeout\b",
     "backend 421": r"\btrouble=.*\b421\b",
+    "backend wants starttls": r"\btrouble=.*\b530\b",
+    "backend greeted 554": r"\btrouble=.*\b554\b",
     "backend garbage": r"\btrouble=.*(no proper reply|nothing|not asked|before the end|answered|greeted)",
     "backend gone": r"\btrouble=.*(closed|reset|pipe|lost)",
     "backend said 5": r"\b55\d\b",

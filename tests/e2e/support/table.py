@@ -89,6 +89,16 @@ def keep_busy(command, seconds, every=0.5):
     return Step(play)
 
 
+def offer(data):
+    """Sends as much of it as the other side takes; what it says of it is the business of the next step."""
+    def play(run):
+        try:
+            run.client.send(data)
+        except OSError:
+            pass
+    return Step(play)
+
+
 def many(count, pattern):
     """That many replies, each matching."""
     def play(run):
