@@ -1,11 +1,9 @@
 #!/usr/bin/env python3
-"""What takes longer than a session: the start-up probe, a backend that goes, comes and changes, stopping, short memory.
+"""What takes longer than a session: the start-up probe, a backend that goes, comes and changes, and stopping.
 
 Also: what we refuse is found again in the log, and who is noted for sending too early. Loopback only, needs no root.
 """
-import os
 import re
-import resource
 import signal
 import sys
 import time
