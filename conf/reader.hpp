@@ -138,6 +138,7 @@ class Reading {
   explicit Reading(const Document& document) : document_(document), report_(document.name()) {}
   Reading(const Reading&) = delete;
   Reading& operator=(const Reading&) = delete;
+  ~Reading() = default;
 
   Reader root();
   // Tells of every key and table that nobody asked for.

@@ -138,7 +138,7 @@ std::string format_duration(std::chrono::milliseconds duration) {
   if (count > 0 && count < 1000) {
     return std::to_string(count) + "ms";
   }
-  if (count < 60 * 1000) {
+  if (count < 60'000) {
     const auto tenths = count % 1000 / 100;
     return std::to_string(count / 1000) + (tenths > 0 ? '.' + std::to_string(tenths) : "") + 's';
   }

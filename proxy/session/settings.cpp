@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
+#include <system_error>
 
+#include "conf/base/escape.hpp"
 #include "conf/reader.hpp"
 
 namespace smtpguard::session {
@@ -61,6 +64,19 @@ PolicySettings read_policy_name(conf::Reader& section,
   }
   section.refuse("policy", {name, section.place("policy")}, allowed, names);
   return {};
+}
+
+// The daemon would not start. Only a folder that is surely absent counts: who checks a
+// configuration may not be allowed to look where the daemon may.
+void check_log_folder(conf::Reader& section, const std::string& file) {
+  const auto folder = std::filesystem::path(file).parent_path();
+  std::error_code trouble;
+  if (!folder.empty() &&
+      std::filesystem::status(folder, trouble).type() == std::filesystem::file_type::not_found) {
+    section.error("file", "the folder " + escape(folder.string()) +
+                              " does not exist; create it, writable for the user that smtpguard "
+                              "runs as");
+  }
 }
 
 }  // namespace
@@ -137,7 +153,9 @@ LimitSettings read_limits(conf::Reader section) {
 LogSettings read_log(conf::Reader section) {
   LogSettings log;
   section.boolean("syslog", log.syslog);
-  section.file_path("file", log.file);
+  if (section.file_path("file", log.file)) {
+    check_log_folder(section, log.file);
+  }
   section.word("file_format", log.file_format, kFormats);
   section.boolean("events", log.events);
   if (!log.syslog && log.file.empty()) {

@@ -151,7 +151,7 @@ bool Backend::receive_text(Wire& wire, Transaction& transaction) {
 std::string Backend::store(const std::string& client, const std::string& helo,
                            const Transaction& transaction) {
   const std::lock_guard lock(mutex_);
-  const std::string name = fmt::format("message-{}.eml", messages_.size() + 1);
+  std::string name = fmt::format("message-{}.eml", messages_.size() + 1);
   std::ofstream out(folder_ / name, std::ios::binary);
   out << "Return-Path: " << transaction.from << "\r\n";
   for (const std::string& recipient : transaction.to) {

@@ -110,6 +110,7 @@ class Signals {
   Signals(const Signals&) = delete;
   Signals& operator=(const Signals&) = delete;
   ~Signals() {
+    // NOLINTNEXTLINE(bugprone-bad-signal-to-kill-thread): sigwait() takes it, nothing is killed
     ::pthread_kill(waiter_.native_handle(), SIGTERM);
     waiter_.join();
   }
@@ -215,10 +216,17 @@ class Tryout {
     const auto port = find_port(options_.once);
     Backend backend(folder_.path(), stop_);
     // The backend's threads end by Stop, also when this is left by an error.
-    struct AtEnd {
-      Stop& stop;
-      ~AtEnd() { stop.trigger(); }
-    } const at_end{stop_};
+    class AtEnd {
+     public:
+      explicit AtEnd(Stop& stop) : stop_(stop) {}
+      AtEnd(const AtEnd&) = delete;
+      AtEnd& operator=(const AtEnd&) = delete;
+      ~AtEnd() { stop_.trigger(); }
+
+     private:
+      Stop& stop_;
+    };
+    const AtEnd at_end(stop_);
     if (!port || !backend.is_listening()) {
       screen_.warn(
           fmt::format("No free port between {} and {} on 127.0.0.1; see who has them: ss -ltn",

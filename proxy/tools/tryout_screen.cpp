@@ -27,7 +27,7 @@ constexpr std::string_view kRed = "\033[31m";
 constexpr std::string_view kGreen = "\033[32m";
 constexpr std::string_view kYellow = "\033[33m";
 constexpr std::string_view kCyan = "\033[36m";
-constexpr std::string_view kPlain = "";
+constexpr std::string_view kPlain;
 
 // Cuts at a blank where one is near; what follows is indented.
 std::vector<std::string> wrapped(std::string_view text, std::size_t width) {

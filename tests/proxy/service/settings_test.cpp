@@ -209,6 +209,9 @@ TEST(Settings, CrossChecksTellBothPlaces) {
       {"[access]\ndeny_files = [\"/nonexistent/deny\"]\n",
        "s.toml:9:15: access.deny_files: /nonexistent/deny: cannot be read: No such file or "
        "directory"},
+      {"[log]\nfile = \"/nonexistent/smtpguard.log\"\n",
+       "s.toml:9:8: log.file: the folder /nonexistent does not exist; create it, writable for the "
+       "user that smtpguard runs as"},
       {"[policy.\"a b\"]\n",
        "s.toml:8:1: policy.\"a b\": bad name; allowed: 1 to 32 letters, digits, hyphens, "
        "underscores"},
@@ -326,6 +329,11 @@ file = "guard.log"
   EXPECT_TRUE(loaded.settings.runtime.recipients.contains("a.example.com"));
   EXPECT_TRUE(loaded.settings.runtime.access.deny.contains(*IpAddress::parse("203.0.113.9")));
   EXPECT_EQ(loaded.settings.fixed.log.file, (folder_ / "guard.log").string());
+}
+
+TEST(Settings, TakeALogFileBesideAConfigurationThatWasNamedWithoutAFolder) {
+  const auto loaded = minimum_and("[log]\nfile = \"guard.log\"\n");
+  EXPECT_THAT(loaded.errors, IsEmpty());
 }
 
 TEST_F(SettingsFiles, TellErrorsWithTheirOwnLine) {
