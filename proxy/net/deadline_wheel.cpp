@@ -37,10 +37,18 @@ void DeadlineWheel::start() {
   is_running_ = true;
   timer_.expires_at(origin_ + kTick * static_cast<std::int64_t>(next_tick_));
   timer_.async_wait([this](const ErrorCode& error) {
+    is_waiting_ = false;
     if (!error) {
       tick();
     }
   });
+  is_waiting_ = true;
+}
+
+void DeadlineWheel::recover() {
+  if (is_running_ && !is_waiting_) {
+    start();
+  }
 }
 
 void DeadlineWheel::tick() {

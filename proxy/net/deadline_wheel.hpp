@@ -45,6 +45,8 @@ class DeadlineWheel {
 
   // Re-arms if armed.
   void arm(Entry& entry, TimePoint deadline);
+  // Goes on after an exception in the loop kept the next tick from being waited for.
+  void recover();
   // For the end of the loop: a ticking timer keeps io_context::run() from returning.
   void stop();
 
@@ -62,6 +64,7 @@ class DeadlineWheel {
   TimePoint origin_;
   std::uint64_t next_tick_ = 0;  // the first tick that was not run yet
   bool is_running_ = false;
+  bool is_waiting_ = false;  // for the next tick
   std::array<Slot, kSlots> slots_;
 };
 

@@ -32,6 +32,11 @@ bool is_exhaustion(const net::ErrorCode& error) {
 }  // namespace
 
 net::Awaitable<void> Listener::run() {
+  Running running(is_running_);
+  return accept_until_closed(std::move(running));
+}
+
+net::Awaitable<void> Listener::accept_until_closed(Running /*running*/) {
   Timer pause(context_.io.get_executor());
   while (acceptor_.is_open()) {
     const auto [error] = co_await acceptor_.async_wait(net::Acceptor::wait_read, net::kUseTuple);

@@ -4,6 +4,8 @@
 // 100 ms at a time and says so at most once a minute.
 #pragma once
 
+#include <utility>
+
 #include "proxy/net/tcp.hpp"
 #include "proxy/session/context.hpp"
 #include "proxy/session/lobby.hpp"
@@ -17,9 +19,31 @@ class Listener {
       : context_(context), lobby_(lobby), settings_(settings), acceptor_(std::move(acceptor)) {}
 
   net::Awaitable<void> run();
+  // False once run()'s coroutine is gone, however it ended: then it must be run again.
+  bool is_running() const { return is_running_; }
   void close();
 
  private:
+  // Lives in the coroutine's frame, so that the flag is true even when nobody could be told of its
+  // end.
+  class Running {
+   public:
+    explicit Running(bool& flag) : flag_(&flag) { *flag_ = true; }
+    Running(Running&& other) noexcept : flag_(std::exchange(other.flag_, nullptr)) {}
+    Running& operator=(Running&&) = delete;
+    Running(const Running&) = delete;
+    Running& operator=(const Running&) = delete;
+    ~Running() {
+      if (flag_ != nullptr) {
+        *flag_ = false;
+      }
+    }
+
+   private:
+    bool* flag_;
+  };
+
+  net::Awaitable<void> accept_until_closed(Running running);
   // Takes what is there. False: descriptors or memory have run out.
   bool accept_some();
 
@@ -28,6 +52,7 @@ class Listener {
   const ListenerSettings& settings_;
   net::Acceptor acceptor_;
   TimePoint complained_{};
+  bool is_running_ = false;
 };
 
 }  // namespace smtpguard::session

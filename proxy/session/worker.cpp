@@ -7,6 +7,7 @@
 #include <boost/asio/post.hpp>
 #include <chrono>
 #include <exception>
+#include <thread>
 #include <utility>
 
 namespace smtpguard::session {
@@ -17,6 +18,8 @@ using namespace std::chrono_literals;
 
 // Until the backend has answered once; every hand-off teaches as well.
 constexpr Milliseconds kLearnEvery = 5s;
+// Memory ran out in the loop itself: others may give some back meanwhile.
+constexpr Milliseconds kRecovery = 100ms;
 
 std::string text_of(const std::exception_ptr& crash) {
   try {
@@ -44,18 +47,28 @@ Worker::~Worker() {
 }
 
 void Worker::listen(const ListenerSettings& settings, net::Descriptor listening) {
-  Listener& listener = listeners_.emplace_back(
-      context_, lobby_, settings, net::make_acceptor(io_, settings.address, std::move(listening)));
-  serve(listener);
+  listeners_.emplace_back(context_, lobby_, settings,
+                          net::make_acceptor(io_, settings.address, std::move(listening)));
 }
 
 void Worker::serve(Listener& listener) {
-  net::asio::co_spawn(io_, listener.run(), [this, &listener](const std::exception_ptr& crash) {
+  net::asio::co_spawn(io_, listener.run(), [this](const std::exception_ptr& crash) {
     if (crash) {
       context_.log.crash("a listener", text_of(crash).c_str());
-      serve(listener);
+      recover();
     }
   });
+}
+
+// Brings back what an exception has ended and the daemon cannot be without. It may throw as well,
+// for memory may still be short: run() tries again.
+void Worker::recover() {
+  wheel_.recover();
+  for (Listener& listener : listeners_) {
+    if (!is_stopping_ && !listener.is_running()) {
+      serve(listener);
+    }
+  }
 }
 
 void Worker::begin_session(Arrival arrival) {
@@ -118,11 +131,17 @@ net::Awaitable<void> Worker::learn() {
 
 // An exception that a handler could not keep to itself must not end the sessions of all others.
 void Worker::run() {
-  while (!io_.stopped()) {
+  while (true) {
     try {
+      recover();
       io_.run();
+      if (is_stopping_) {
+        return;
+      }
+      io_.restart();
     } catch (const std::exception& error) {
       context_.log.crash("a handler", error.what());
+      std::this_thread::sleep_for(kRecovery);
     }
   }
 }
@@ -142,6 +161,11 @@ void Worker::stop_gently() {
   wheel_.arm(patience_, SteadyClock::now() + context_.config->limits.drain_timeout);
   // Behind the cancelled waits of the visitors, which say 421 and go.
   net::asio::post(io_, [this] { end_if_done(); });
+}
+
+void Worker::end_of_patience() {
+  stop_now();
+  end_if_done();
 }
 
 void Worker::stop_now() {

@@ -46,7 +46,7 @@ class Worker {
   class Patience final : public net::DeadlineWheel::Entry {
    public:
     explicit Patience(Worker& worker) : worker_(worker) {}
-    void on_deadline() noexcept override { worker_.stop_now(); }
+    void on_deadline() noexcept override { worker_.end_of_patience(); }
 
    private:
     Worker& worker_;
@@ -55,6 +55,8 @@ class Worker {
   void begin_session(Arrival arrival);
   void serve(Listener& listener);
   void session_ended(std::unique_ptr<Session> session, const std::exception_ptr& crash);
+  void recover();
+  void end_of_patience();
   void end_if_done();
   net::Awaitable<void> learn();
 
