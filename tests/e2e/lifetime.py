@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""What takes longer than a session: the start-up probe, a backend that goes, comes and changes, and stopping.
+"""What takes longer than a session: the start-up probe, a backend that goes, comes and changes, stopping, short memory.
 
 Also: what we refuse is found again in the log, and who is noted for sending too early. Loopback only, needs no root.
 """
+import os
 import re
+import resource
 import signal
 import sys
 import time
@@ -150,10 +152,57 @@ def refusals_name_the_session(suite):
     guard.stop()
 
 
+def short_of_memory(suite):
+    """Memory runs out under clients with unfinished lines; when they have left, the next one is greeted."""
+    binary = os.path.join(os.path.dirname(suite.binary), "../../release/proxy/smtpguard")
+    if not os.path.exists(binary):
+        raise Skip(f"needs a build without sanitizers, and there is no {os.path.normpath(binary)}")
+    if not sys.platform.startswith("linux"):
+        raise Skip("needs prlimit and /proc")
+    crowd_size = min(1500, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 3)
+    backend = ScriptedBackend().start()
+    many = "5000"
+    guard = Guard(suite, "guard-memory", [("127.0.0.1", free_port())], backend.address, "proxy-v2", {
+        "limits": {"connections": many, "connections_per_address": many, "connections_per_network": many}})
+    guard.binary = binary
+    guard.start()
+    guard.log.wait_for(answers(backend))
+    with open(f"/proc/{guard.process.pid}/statm") as file:
+        size = int(file.read().split()[0]) * resource.getpagesize()
+    hard = resource.prlimit(guard.process.pid, resource.RLIMIT_AS)[1]
+    resource.prlimit(guard.process.pid, resource.RLIMIT_AS, (size + 1_000_000, hard))
+    crowd = []
+    try:
+        while len(crowd) < crowd_size and guard.process.poll() is None:
+            try:
+                crowd.append(RawClient(guard.address, source=own_source(), timeout=1))
+                crowd[-1].send(b"NOOP " + b"x" * 1900)
+            except TimeoutError:
+                break  # nobody is taken in any more
+            except OSError:
+                pass  # turned away at once
+        guard.must_run()
+        expect(guard.log.find("bad_alloc"), f"{len(crowd)} clients did not use up the memory")
+    finally:
+        for client in crowd:
+            client.close()
+
+    def is_greeted():
+        try:
+            with RawClient(guard.address, source=own_source(), timeout=1) as client:
+                return client.reply().code == 220
+        except (OSError, EOFError):
+            return False
+
+    guard.must_run()
+    wait_until(is_greeted, "the next client is greeted", 8)
+    guard.stop()
+
+
 def main():
     suite = Suite("lifetime", __doc__)
     for case in (probe_by_proxy_v1, ehlo_refused_later, down_and_up, stop_in_transaction, behind_the_dot,
-                 refusals_name_the_session):
+                 refusals_name_the_session, short_of_memory):
         suite.case(case.__name__, case, suite)
     suite.finish()
 
