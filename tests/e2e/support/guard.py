@@ -1,6 +1,7 @@
 """Guard: the smtpguard under test - configuration written, started, its log read, stopped and judged."""
 import os
 import re
+import random
 import signal
 import socket
 import subprocess
@@ -28,11 +29,25 @@ def at(address):
     return f"[{address[0]}]:{address[1]}" if ":" in address[0] else f"{address[0]}:{address[1]}"
 
 
+# Below the range from which the system takes the ports of clients: else a client of ours, or what is left of one
+# (TIME_WAIT), may have the port by the time that the server binds it.
+SERVER_PORTS = range(10240, 32000)
+_given = set()
+
+
 def free_port(host="127.0.0.1"):
-    """A port that is free now. Outside a namespace somebody may be faster: Guard.start() says so then."""
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.bind((host, 0))
-        return probe.getsockname()[1]
+    """A port that is free now, never the same twice. Outside a namespace somebody may be faster: Guard.start() says so."""
+    while True:
+        port = random.SystemRandom().choice(SERVER_PORTS)
+        if port in _given:
+            continue
+        _given.add(port)
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            try:
+                probe.bind((host, port))
+                return port
+            except OSError:
+                continue
 
 
 def can_connect(address, timeout=0.5):
