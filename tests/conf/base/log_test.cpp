@@ -196,47 +196,5 @@ TEST(SyslogSink, TakesPercentSignsAsText) {
   EXPECT_TRUE(make_syslog_sink()->write(Severity::Debug, "test line %s %n"));
 }
 
-// A full pipe stands for a full disk.
-class NarrowPipe {
- public:
-  NarrowPipe() {
-    EXPECT_EQ(::mkfifo(path_.c_str(), 0600), 0);
-    reader_ = ::open(path_.c_str(), O_RDONLY | O_NONBLOCK);
-  }
-  NarrowPipe(const NarrowPipe&) = delete;
-  NarrowPipe& operator=(const NarrowPipe&) = delete;
-  ~NarrowPipe() {
-    ::close(reader_);
-    ::unlink(path_.c_str());
-  }
-  const std::string& path() const { return path_; }
-  std::string drain() {
-    std::string all;
-    std::array<char, 65536> piece{};
-    for (ssize_t got = 0; (got = ::read(reader_, piece.data(), piece.size())) > 0;) {
-      all.append(piece.data(), static_cast<std::size_t>(got));
-    }
-    return all;
-  }
-
- private:
-  std::string path_ = testing::TempDir() + "smtpguard-log-test." + std::to_string(::getpid());
-  int reader_ = -1;
-};
-
-TEST(Log, BeginsANewLineAfterOneThatWasTakenInPart) {
-  NarrowPipe pipe;
-  Log log;
-  log.add(make_file_sink(pipe.path(), true).value());
-  const std::string line(70'000, 'x');  // more than the pipe holds
-  log.info(line);
-  EXPECT_EQ(log.dropped(), 1U);
-  pipe.drain();
-  log.info("after");
-  const std::string told = pipe.drain();
-  EXPECT_THAT(told, testing::StartsWith("\n{\"time\":"));
-  EXPECT_THAT(told, testing::EndsWith("\"event\":\"lost\",\"lines\":1}\nafter\n"));
-}
-
 }  // namespace
 }  // namespace smtpguard
