@@ -6,7 +6,6 @@
 #include <sstream>
 
 #include "conf/base/escape.hpp"
-#include "conf/file.hpp"
 
 namespace smtpguard::conf {
 namespace {
@@ -113,12 +112,17 @@ Result<Document> Document::parse(std::string_view text, const std::string& name)
   }
 }
 
-Result<Document> Document::load(const std::string& path) {
-  const auto text = read_file(path, kDocumentLimit);
+Result<Document> Document::load(const std::string& path, FileSource& files) {
+  const auto text = files.read(path, kDocumentLimit);
   if (!text) {
     return text.error();
   }
   return parse(*text, path);
+}
+
+Result<Document> Document::load(const std::string& path) {
+  RealFiles disk;
+  return load(path, disk);
 }
 
 }  // namespace smtpguard::conf

@@ -14,6 +14,7 @@
 
 #include "conf/base/result.hpp"
 #include "conf/base/text.hpp"
+#include "conf/file_source.hpp"
 
 namespace smtpguard::conf {
 
@@ -51,6 +52,7 @@ struct Entry {
 class Document {
  public:
   static Result<Document> parse(std::string_view text, const std::string& name);
+  static Result<Document> load(const std::string& path, FileSource& files);
   static Result<Document> load(const std::string& path);
 
   // As given to parse() or load(): it stands in messages, and list files are found beside it.

@@ -27,6 +27,7 @@
 #include "conf/base/ip_address.hpp"
 #include "conf/base/text.hpp"
 #include "conf/document.hpp"
+#include "conf/file_source.hpp"
 #include "conf/report.hpp"
 
 namespace smtpguard::conf {
@@ -93,6 +94,12 @@ class Reader {
   std::vector<Located<std::string>> file_entries(std::string_view key);
   std::vector<Located<Cidr>> file_networks(std::string_view key);
 
+  // What the file holds that stands at `path` (from file_path()). A room opens no file by itself:
+  // the process that reads a reloaded configuration can open none.
+  Result<std::string> content_of(const std::string& path, ByteCount limit);
+  // Whether the folder of `path` is surely not there.
+  bool lacks_folder_of(const std::string& path);
+
   // For checks of a room's own. "backend.identity: TEXT"
   void error(std::string_view key, std::string_view text);
   void error(std::string_view key, Place place, std::string_view text);
@@ -135,7 +142,10 @@ class Reader {
 // Owns: the report.   Called by: service/settings.   Fails: never; the report tells.
 class Reading {
  public:
-  explicit Reading(const Document& document) : document_(document), report_(document.name()) {}
+  // The document outlives this, and so do the files; without any, those of the disk are read.
+  explicit Reading(const Document& document) : Reading(document, disk_) {}
+  Reading(const Document& document, FileSource& files)
+      : document_(document), files_(files), report_(document.name()) {}
   Reading(const Reading&) = delete;
   Reading& operator=(const Reading&) = delete;
   ~Reading() = default;
@@ -157,6 +167,8 @@ class Reading {
   std::vector<std::string> names_below(const std::string& path) const;
 
   const Document& document_;
+  RealFiles disk_;
+  FileSource& files_;
   Report report_;
   std::set<std::string> keys_;
   std::set<std::string> sections_;

@@ -130,10 +130,10 @@ void warn_of_unused_policies(conf::Reader& root, const Settings& settings,
   }
 }
 
-LoadedSettings read_settings(const conf::Document& document) {
+LoadedSettings read_settings(const conf::Document& document, conf::FileSource& files) {
   LoadedSettings loaded;
   Settings& settings = loaded.settings;
-  conf::Reading reading(document);
+  conf::Reading reading(document, files);
   conf::Reader root = reading.root();
 
   settings.runtime.hostname = read_hostname(root);
@@ -158,23 +158,29 @@ LoadedSettings read_settings(const conf::Document& document) {
   return loaded;
 }
 
-LoadedSettings from(const Result<conf::Document>& document) {
+LoadedSettings from(const Result<conf::Document>& document, conf::FileSource& files) {
   if (!document) {
     LoadedSettings loaded;
     loaded.errors.push_back(document.error().text);
     return loaded;
   }
-  return read_settings(*document);
+  return read_settings(*document, files);
 }
 
 }  // namespace
 
+LoadedSettings load_settings(const std::string& path, conf::FileSource& files) {
+  return from(conf::Document::load(path, files), files);
+}
+
 LoadedSettings load_settings(const std::string& path) {
-  return from(conf::Document::load(path));
+  conf::RealFiles files;
+  return load_settings(path, files);
 }
 
 LoadedSettings parse_settings(std::string_view toml, const std::string& name) {
-  return from(conf::Document::parse(toml, name));
+  conf::RealFiles files;
+  return from(conf::Document::parse(toml, name), files);
 }
 
 }  // namespace smtpguard::service

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "conf/file_source.hpp"
 #include "proxy/session/settings.hpp"
 
 namespace smtpguard::service {
@@ -33,7 +34,8 @@ struct LoadedSettings {
   bool ok() const { return errors.empty(); }
 };
 
-// Reads and checks the file and all files that it names. Opens nothing else.
+// Reads and checks the file and all files that it names, from `files` or from the disk.
+LoadedSettings load_settings(const std::string& path, conf::FileSource& files);
 LoadedSettings load_settings(const std::string& path);
 // The same for text; `name` stands in messages, relative list files are found beside `name`.
 LoadedSettings parse_settings(std::string_view toml, const std::string& name);

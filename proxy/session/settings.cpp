@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <filesystem>
-#include <system_error>
 
 #include "conf/base/escape.hpp"
 #include "conf/reader.hpp"
@@ -69,11 +67,8 @@ PolicySettings read_policy_name(conf::Reader& section,
 // The daemon would not start. Only a folder that is surely absent counts: who checks a
 // configuration may not be allowed to look where the daemon may.
 void check_log_folder(conf::Reader& section, const std::string& file) {
-  const auto folder = std::filesystem::path(file).parent_path();
-  std::error_code trouble;
-  if (!folder.empty() &&
-      std::filesystem::status(folder, trouble).type() == std::filesystem::file_type::not_found) {
-    section.error("file", "the folder " + escape(folder.string()) +
+  if (section.lacks_folder_of(file)) {
+    section.error("file", "the folder " + escape(file.substr(0, file.rfind('/'))) +
                               " does not exist; create it, writable for the user that smtpguard "
                               "runs as");
   }

@@ -1,0 +1,54 @@
+// What Reader takes from the files that a configuration names.
+#include "conf/file.hpp"
+#include "conf/reader.hpp"
+
+namespace smtpguard::conf {
+
+std::vector<Located<Cidr>> Reader::file_networks(std::string_view key) {
+  return to_networks(key, file_entries(key));
+}
+
+std::vector<Located<std::string>> Reader::file_entries(std::string_view key) {
+  std::vector<Located<std::string>> out;
+  for (const auto& path : strings(key)) {
+    if (path.value.empty() || path.value.find('\0') != std::string::npos) {
+      refuse(key, path, "the path of a list file");
+      continue;
+    }
+    const std::string resolved = resolve_beside(path.value, reading_->document_.name());
+    const auto content = content_of(resolved, kListFileLimit);
+    if (!content) {
+      error(key, path.place, content.error().text);
+      continue;
+    }
+    const std::uint32_t file = reading_->report_.add_file(resolved);
+    std::string_view rest = *content;
+    for (std::uint32_t line = 1; !rest.empty(); ++line) {
+      const auto end = rest.find('\n');
+      const std::string_view whole = rest.substr(0, end);
+      rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+      std::string_view entry = whole.substr(0, whole.find('#'));
+      if (!entry.empty() && entry.back() == '\r') {
+        entry.remove_suffix(1);
+      }
+      entry = trim(entry);
+      if (!entry.empty()) {
+        const auto column = static_cast<std::uint32_t>(entry.data() - whole.data() + 1);
+        out.push_back({std::string(entry), Place{file, {line, column}}});
+      }
+    }
+  }
+  return out;
+}
+
+Result<std::string> Reader::content_of(const std::string& path, ByteCount limit) {
+  return reading_->files_.read(path, limit);
+}
+
+bool Reader::lacks_folder_of(const std::string& path) {
+  const auto slash = path.rfind('/');
+  return slash != std::string::npos && slash != 0 &&
+         reading_->files_.lacks_folder(path.substr(0, slash));
+}
+
+}  // namespace smtpguard::conf
