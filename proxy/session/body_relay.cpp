@@ -6,6 +6,8 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
+#include "proxy/session/body_pace.hpp"
+
 namespace smtpguard::session {
 
 namespace {
@@ -13,12 +15,21 @@ namespace {
 constexpr int kPiecesInARow = 16;
 // How much of a message that is refused already is read to find its end.
 constexpr std::uint64_t kDiscardFactor = 2;
+
+smtp::Reply refusal_of(smtp::BodyFault fault) {
+  if (fault == smtp::BodyFault::EightBit) {
+    return smtp::make_reply(554, "5.6.1", fmt::format("{} (RFC 6152)", to_string(fault)));
+  }
+  return smtp::make_reply(550, "5.6.0", fmt::format("{} (RFC 5321 2.3.8)", to_string(fault)));
+}
+
 }  // namespace
 
 net::Awaitable<BodyRelay::Outcome> BodyRelay::run(std::string preface) {
+  BodyPace pace(to_number(context_.config->limits.data_rate), context_.config->limits.data_timeout,
+                SteadyClock::now());
   for (int pieces = 1;; ++pieces) {
-    const TimePoint deadline =
-        std::min(SteadyClock::now() + context_.config->limits.data_timeout, session_deadline_);
+    const TimePoint deadline = std::min(pace.deadline(), session_deadline_);
     const ClientChannel::Fill got = co_await client_.fill(deadline, true, kScratch);
     if (got == ClientChannel::Fill::Nudge) {
       continue;  // a stop waits for the message
@@ -28,11 +39,14 @@ net::Awaitable<BodyRelay::Outcome> BodyRelay::run(std::string preface) {
       co_return got == ClientChannel::Fill::Deadline ? Outcome::TooSlow : Outcome::ClientLost;
     }
     std::string_view input = client_.take();
+    const TimePoint began_to_write = SteadyClock::now();
+    pace.took(input.size(), began_to_write);
     context_.encoded.assign(preface);  // keeps the buffer's memory
     preface.clear();
     const bool is_complete = convert(input);
     client_.keep(input);
     co_await pass_on();
+    pace.paused(SteadyClock::now() - began_to_write);
     if (is_complete) {
       co_return refusal_ ? Outcome::Refused : Outcome::Complete;
     }
@@ -55,9 +69,7 @@ bool BodyRelay::convert(std::string_view& input) {
         encoder_.text(piece.text, piece.ends_line, out);
         break;
       case Kind::Fault:
-        refuse(smtp::make_reply(550, "5.6.0",
-                                fmt::format("{} (RFC 5321 2.3.8)", to_string(piece.fault))),
-               "message.framing");
+        refuse(refusal_of(piece.fault), "message.framing");
         break;
       case Kind::End:
         if (!refusal_ && decoder_.octets() <= size_limit_) {

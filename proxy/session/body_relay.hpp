@@ -27,17 +27,23 @@ class BodyRelay {
     Complete,    // all but the backend's answer
     Refused,     // reply() says it; nothing was delivered
     ClientLost,  // gone inside the message; nothing was delivered
-    TooSlow,     // the client sent nothing for too long
+    TooSlow,     // the client sent nothing for too long, or too little for its time
     TooMuch,     // went on far beyond the size limit
   };
 
-  BodyRelay(Context& context, ClientChannel& client, Backend& backend, std::uint64_t size_limit,
-            TimePoint session_deadline)
+  struct Limits {
+    smtp::BodyRules rules;
+    std::uint64_t size;
+    TimePoint session_deadline;
+  };
+
+  BodyRelay(Context& context, ClientChannel& client, Backend& backend, const Limits& limits)
       : context_(context),
         client_(client),
         backend_(backend),
-        size_limit_(size_limit),
-        session_deadline_(session_deadline) {}
+        size_limit_(limits.size),
+        session_deadline_(limits.session_deadline),
+        decoder_(limits.rules) {}
 
   // `preface`: header lines of ours, written before the message; they do not count in its size.
   net::Awaitable<Outcome> run(std::string preface);
@@ -46,6 +52,8 @@ class BodyRelay {
   // Why it was refused, for the log; empty where the reply is the backend's own.
   const std::string& reason() const { return reason_; }
   std::uint64_t octets() const { return decoder_.octets(); }
+  // Lines that a bare LF ended, where that is taken.
+  std::uint64_t normalised() const { return decoder_.normalised(); }
 
  private:
   // Decodes `input` and appends it to context_.encoded. True: the end of data was in it.

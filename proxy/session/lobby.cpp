@@ -187,7 +187,7 @@ void Lobby::on_early_window(Held visitor) {
 
 void Lobby::let_in(Held visitor) {
   begin_session_(Arrival{std::move(visitor->socket), std::move(visitor->ticket), visitor->facts(),
-                         visitor->began});
+                         visitor->began, visitor->listener.body});
 }
 
 void Lobby::dismiss(Held visitor, Ending ending, std::string_view detail) {

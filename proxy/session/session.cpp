@@ -77,6 +77,7 @@ net::Awaitable<void> Session::run() {
 Session::Session(Context& context, Arrival arrival)
     : context_(context),
       config_(context.config),
+      body_settings_(arrival.body),
       ticket_(std::move(arrival.ticket)),
       facts_(std::move(arrival.facts)),
       client_(context, std::move(arrival.socket)),
@@ -147,10 +148,12 @@ net::Awaitable<void> Session::ask(const smtp::Question& question) {
 
 net::Awaitable<void> Session::relay_body() {
   body_began_ = SteadyClock::now();
-  BodyRelay relay(context_, client_, backend_, dialog_.offer().message_size, session_deadline_);
+  BodyRelay relay(context_, client_, backend_,
+                  {body_rules(), dialog_.offer().message_size, session_deadline_});
   std::string preface = trace_header();
   const BodyRelay::Outcome outcome = co_await relay.run(std::move(preface));
   body_octets_ = relay.octets();
+  body_normalised_ = relay.normalised();
   record_.message_octets += body_octets_;
   body_reply_is_due_ = true;
   dialog_.on_input_behind_body(client_.kept());
@@ -169,7 +172,9 @@ net::Awaitable<void> Session::relay_body() {
       break;
     case BodyRelay::Outcome::TooSlow:
       record_.ending = Ending::Timeout;
-      record_.ending_detail = fmt::format("message after {} octets", body_octets_);
+      record_.ending_detail = fmt::format("message after {} octets in {}", body_octets_,
+                                          format_duration(std::chrono::duration_cast<Milliseconds>(
+                                              SteadyClock::now() - body_began_)));
       dialog_.on_timeout();
       break;
     case BodyRelay::Outcome::TooMuch:
@@ -228,7 +233,8 @@ void Session::log_reply(const smtp::Action& action) {
   if (std::exchange(body_reply_is_due_, false)) {
     record_.delivered += reply.is_positive() ? 1U : 0U;
     const std::chrono::duration<double> took = SteadyClock::now() - body_began_;
-    context_.log.data(facts_, {body_octets_, took.count()}, reply, std::exchange(reason_, {}));
+    context_.log.data(facts_, {body_octets_, took.count(), body_normalised_}, reply,
+                      std::exchange(reason_, {}));
     return;
   }
   if (action.is_complaint) {
@@ -347,6 +353,13 @@ smtp::Offer Session::offer() const {
   // Withheld from strangers (DESIGN section 3): who pipelines all the same gives itself away.
   offer.pipelining = facts_.access.access == filters::Access::Allow;
   return offer;
+}
+
+smtp::BodyRules Session::body_rules() const {
+  smtp::BodyRules rules;
+  rules.bare_lf = body_settings_.bare_lf;
+  rules.allows_eight_bit = body_settings_.eight_bit == EightBit::Pass || dialog_.allows_eight_bit();
+  return rules;
 }
 
 // DESIGN rule 8: a backend that is told the address in no other way gets it in the message.

@@ -26,6 +26,7 @@ struct Arrival {
   Admission::Ticket ticket;
   filters::SessionFacts facts;
   TimePoint began;
+  BodySettings body;
 };
 
 class Session : public boost::intrusive::list_base_hook<
@@ -65,12 +66,14 @@ class Session : public boost::intrusive::list_base_hook<
   // "after RCPT"
   std::string where() const;
   smtp::Offer offer() const;
+  smtp::BodyRules body_rules() const;
   std::string trace_header() const;
   smtp::ClientIdentity identity() const;
   double seconds_since_connect() const;
 
   Context& context_;
   std::shared_ptr<const RuntimeConfig> config_;
+  BodySettings body_settings_;
   Admission::Ticket ticket_;
   filters::SessionFacts facts_;
   filters::SessionRecord record_;
@@ -82,6 +85,7 @@ class Session : public boost::intrusive::list_base_hook<
   TimePoint session_deadline_;
   std::string reason_;  // why our policy refused, for the log of the next reply
   std::uint64_t body_octets_ = 0;
+  std::uint64_t body_normalised_ = 0;
   TimePoint body_began_;
   bool body_reply_is_due_ = false;
   bool is_ended_ = false;

@@ -179,6 +179,9 @@ void SessionLog::data(const SessionFacts& facts, const Body& body, const smtp::R
   }
   write(Severity::Info, facts, "data", [&](LogLine& line) {
     line.add_number("bytes", body.octets).add_seconds("seconds", body.seconds);
+    if (body.normalised != 0) {
+      line.add_number("bare_lf", body.normalised);
+    }
     add_reply(line, reply, reason);
   });
 }

@@ -43,6 +43,7 @@ class SessionLog {
   struct Body {
     std::uint64_t octets;
     double seconds;
+    std::uint64_t normalised;  // lines that a bare LF ended
   };
   void data(const filters::SessionFacts& facts, const Body& body, const smtp::Reply& reply,
             std::string_view reason);

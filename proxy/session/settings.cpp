@@ -21,6 +21,16 @@ constexpr std::array<conf::Word<LogSettings::Format>, 2> kFormats{{
     {"json", LogSettings::Format::Json},
 }};
 
+constexpr std::array<conf::Word<smtp::BareLf>, 2> kBareLf{{
+    {"refuse", smtp::BareLf::Refuse},
+    {"normalise", smtp::BareLf::Normalise},
+}};
+
+constexpr std::array<conf::Word<EightBit>, 2> kEightBit{{
+    {"pass", EightBit::Pass},
+    {"refuse", EightBit::Refuse},
+}};
+
 // RFC 5321 4.5.3.2.6: a client waits ten minutes for the answer to its final dot.
 constexpr Milliseconds kClientPatience = 600s;
 
@@ -30,6 +40,7 @@ constexpr conf::Range<std::uint32_t> kCount{1, 1'000'000};
 // Every client may count on 100 recipients (RFC 5321 4.5.3.1.8); fewer is the administrator's
 // right.
 constexpr conf::Range<std::uint32_t> kRecipients{1, 100'000};
+constexpr conf::Range<ByteCount> kDataRates{ByteCount{0}, ByteCount{1'000'000}};
 constexpr conf::Range<ByteCount> kMessageSizes{ByteCount{64'000}, ByteCount{10'000'000'000}};
 
 CidrSet read_proxy_from(conf::Reader& section) {
@@ -97,6 +108,8 @@ ListenerSettings read_listener(conf::Reader section, const std::vector<PolicySet
   }
   listener.proxy_from = read_proxy_from(section);
   listener.policy = read_policy_name(section, policies);
+  section.word("bare_lf", listener.body.bare_lf, kBareLf);
+  section.word("eight_bit", listener.body.eight_bit, kEightBit);
   return listener;
 }
 
@@ -139,6 +152,7 @@ LimitSettings read_limits(conf::Reader section) {
   section.integer("errors", limits.errors, kCount);
   section.duration("command_timeout", limits.command_timeout, kOneWait);
   section.duration("data_timeout", limits.data_timeout, kOneWait);
+  section.byte_count("data_rate", limits.data_rate, kDataRates);
   section.duration("write_timeout", limits.write_timeout, kOneWait);
   section.duration("session_timeout", limits.session_timeout, {1s, 168h});
   section.duration("drain_timeout", limits.drain_timeout, {0s, 1h});

@@ -15,6 +15,7 @@
 #include "conf/base/text.hpp"
 #include "filters/access.hpp"
 #include "filters/recipients.hpp"
+#include "proxy/smtp/data_decoder.hpp"
 #include "proxy/smtp/hand_off.hpp"
 
 namespace smtpguard::conf {
@@ -32,11 +33,20 @@ struct PolicySettings {
   bool teaser = true;  // send a first `220-` line at once: it tempts early talkers
 };
 
+enum class EightBit : std::uint8_t { Pass, Refuse };
+
+// What a listener lets pass in a message, where the standards say no.
+struct BodySettings {
+  smtp::BareLf bare_lf = smtp::BareLf::Refuse;
+  EightBit eight_bit = EightBit::Pass;  // octets above 127 without BODY=8BITMIME
+};
+
 // [[listener]]
 struct ListenerSettings {
   Endpoint address;
   CidrSet proxy_from;  // PROXY headers are taken, and required, from these networks only
   PolicySettings policy;
+  BodySettings body;
 };
 
 using Identity = smtp::HandOff;
@@ -66,6 +76,7 @@ struct LimitSettings {
   std::uint32_t errors = 20;            // 4xx and 5xx of ours for bad commands, then 421
   Milliseconds command_timeout = 300s;  // for one whole command (RFC 5321 4.5.3.2.7)
   Milliseconds data_timeout = 180s;     // for each block of a message
+  ByteCount data_rate{100};             // octets per second that a message must come at; 0: any
   Milliseconds write_timeout = 60s;     // for a client to take a reply
   Milliseconds session_timeout = 7200s;
   Milliseconds drain_timeout = 30s;  // for sessions to end after SIGTERM

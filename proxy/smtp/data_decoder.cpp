@@ -1,9 +1,17 @@
 #include "proxy/smtp/data_decoder.hpp"
 
+#include <algorithm>
+
 namespace smtpguard::smtp {
 namespace {
 
 constexpr std::size_t kNone = std::string_view::npos;
+// A line that is a dot alone, and text all the same, because a bare LF stands before or behind it.
+constexpr std::string_view kDot = ".";
+
+bool is_eight_bit(char c) {
+  return static_cast<unsigned char>(c) > 0x7F;
+}
 
 BodyPiece text_piece(std::string_view text, bool ends_line) {
   BodyPiece piece;
@@ -33,6 +41,8 @@ std::string_view to_string(BodyFault fault) {
       return "NUL in message";
     case BodyFault::LineTooLong:
       return "line too long in message";
+    case BodyFault::EightBit:
+      return "8-bit text without BODY=8BITMIME in message";
   }
   return "unknown fault in message";
 }
@@ -55,6 +65,10 @@ BodyPiece DataDecoder::next(std::string_view& input) {
         state_ = State::Dot;
         break;
       case State::Dot:
+        if (input.front() == '\n' && rules_.bare_lf == BareLf::Normalise) {
+          input.remove_prefix(1);
+          return end_line(kDot, true);
+        }
         if (input.front() != '\r') {
           return take_text(input);  // the dot was stuffing
         }
@@ -67,6 +81,9 @@ BodyPiece DataDecoder::next(std::string_view& input) {
           return fail(BodyFault::BareCr);
         }
         input.remove_prefix(1);
+        if (!is_behind_crlf_) {
+          return end_line(kDot, false);
+        }
         state_ = State::Done;
         return end_piece();
       case State::InLine:
@@ -76,9 +93,7 @@ BodyPiece DataDecoder::next(std::string_view& input) {
           return fail(BodyFault::BareCr);
         }
         input.remove_prefix(1);
-        state_ = State::LineStart;
-        octets_ += 2;
-        return text_piece({}, true);
+        return end_line({}, false);
       case State::Done:
         return end_piece();
     }
@@ -95,26 +110,19 @@ BodyPiece DataDecoder::take_text(std::string_view& input) {
   const std::string_view body = input.substr(0, lf);
   const std::size_t cr = body.find('\r');
   const std::string_view text = body.substr(0, cr);
-  const std::size_t nul = text.find('\0');
-  const std::size_t room = line_limit_ - line_length_;
-  if (nul != kNone && nul <= room) {
-    return fail(BodyFault::Nul);
-  }
-  if (text.size() > room) {
-    return fail(BodyFault::LineTooLong);
+  if (const BodyFault fault = find_fault(text); fault != BodyFault::None) {
+    return fail(fault);
   }
   const bool cr_is_last = cr != kNone && cr + 1 == body.size();
   if (cr != kNone && !cr_is_last) {
     return fail(BodyFault::BareCr);
   }
   if (lf != kNone) {
-    if (!cr_is_last) {
+    if (!cr_is_last && rules_.bare_lf == BareLf::Refuse) {
       return fail(BodyFault::BareLf);
     }
     input.remove_prefix(lf + 1);
-    octets_ += text.size() + 2;
-    state_ = State::LineStart;
-    return text_piece(text, true);
+    return end_line(text, !cr_is_last);
   }
   input = {};
   octets_ += text.size();
@@ -126,6 +134,34 @@ BodyPiece DataDecoder::take_text(std::string_view& input) {
     }
   }
   return text_piece(text, false);
+}
+
+BodyFault DataDecoder::find_fault(std::string_view text) const {
+  const std::size_t room = rules_.line_limit - line_length_;
+  const std::string_view fitting = text.substr(0, room);
+  const std::size_t nul = text.substr(0, room + 1).find('\0');
+  std::size_t eight_bit = kNone;
+  if (!rules_.allows_eight_bit) {
+    const auto first = std::find_if(fitting.begin(), fitting.end(), is_eight_bit);
+    if (first != fitting.end()) {
+      eight_bit = static_cast<std::size_t>(first - fitting.begin());
+    }
+  }
+  if (eight_bit != kNone && eight_bit < nul) {
+    return BodyFault::EightBit;
+  }
+  if (nul != kNone) {
+    return BodyFault::Nul;
+  }
+  return text.size() > room ? BodyFault::LineTooLong : BodyFault::None;
+}
+
+BodyPiece DataDecoder::end_line(std::string_view text, bool by_bare_lf) {
+  octets_ += text.size() + 2;
+  normalised_ += by_bare_lf ? 1 : 0;
+  is_behind_crlf_ = !by_bare_lf;
+  state_ = State::LineStart;
+  return text_piece(text, true);
 }
 
 // The message is refused already; all that matters is the byte sequence CR LF . CR LF.

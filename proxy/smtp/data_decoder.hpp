@@ -5,6 +5,7 @@
 // RFC 5321 4.1.1.4 and 4.5.2: only CR LF . CR LF ends the data. Everything else that looks like an
 // end (bare LF, CR CR LF, NUL, white space around the dot) is SMTP smuggling
 // (CVE-2023-51764/51765/51766 and the proxy case of August 2026) and faults.
+// BareLf::Normalise, for old devices: a bare LF ends a line of text, and still never the message.
 #pragma once
 
 #include <cstddef>
@@ -15,7 +16,16 @@ namespace smtpguard::smtp {
 
 inline constexpr std::size_t kTextLineLimit = 65536;
 
-enum class BodyFault : std::uint8_t { None, BareCr, BareLf, Nul, LineTooLong };
+enum class BareLf : std::uint8_t { Refuse, Normalise };
+
+// What is taken in a message; of a listener.
+struct BodyRules {
+  BareLf bare_lf = BareLf::Refuse;
+  bool allows_eight_bit = true;  // octets above 127, in this message
+  std::size_t line_limit = kTextLineLimit;
+};
+
+enum class BodyFault : std::uint8_t { None, BareCr, BareLf, Nul, LineTooLong, EightBit };
 // "bare CR in message" and so on.
 std::string_view to_string(BodyFault fault);
 
@@ -27,8 +37,8 @@ struct BodyPiece {
     NeedInput,  // all input was taken
   };
   Kind kind = Kind::NeedInput;
-  std::string_view text;   // Text: a view into the input, without CR LF; may be empty
-  bool ends_line = false;  // Text: CR LF followed it
+  std::string_view text;   // Text: a view into the input (or "."), without CR LF; may be empty
+  bool ends_line = false;  // Text: CR LF followed it, or a bare LF that may end lines
   BodyFault fault = BodyFault::None;
 
   bool operator==(const BodyPiece&) const = default;
@@ -36,7 +46,7 @@ struct BodyPiece {
 
 class DataDecoder {
  public:
-  explicit DataDecoder(std::size_t line_limit = kTextLineLimit) : line_limit_(line_limit) {}
+  explicit DataDecoder(const BodyRules& rules = {}) : rules_(rules) {}
 
   // Takes bytes from the front of `input`. After a Fault only NeedInput and End follow; after End
   // nothing is taken any more and End is said again: the next message needs a new decoder.
@@ -47,17 +57,26 @@ class DataDecoder {
   // After a fault every octet counts, so that the caller can bound how much it reads in vain.
   std::uint64_t octets() const { return octets_; }
   BodyFault fault() const { return fault_; }
+  // How many lines a bare LF has ended.
+  std::uint64_t normalised() const { return normalised_; }
 
  private:
   enum class State : std::uint8_t { LineStart, Dot, DotCr, InLine, Cr, Done };
 
   BodyPiece take_text(std::string_view& input);
+  BodyPiece end_line(std::string_view text, bool by_bare_lf);
+  // The first octet of a line's text that may not be there, if it comes before the line is too
+  // long.
+  BodyFault find_fault(std::string_view text) const;
   BodyPiece seek_end(std::string_view& input);
   BodyPiece fail(BodyFault fault);
 
-  std::size_t line_limit_;
+  BodyRules rules_;
   std::size_t line_length_ = 0;
   std::uint64_t octets_ = 0;
+  std::uint64_t normalised_ = 0;
+  // The line before was ended by CR LF (as DATA itself was): only then can a dot be the end.
+  bool is_behind_crlf_ = true;
   State state_ = State::LineStart;
   BodyFault fault_ = BodyFault::None;
 };

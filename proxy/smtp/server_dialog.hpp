@@ -106,6 +106,8 @@ class ServerDialog {
   // HELO or EHLO as it was said; empty before.
   const std::string& helo() const { return helo_; }
   bool is_esmtp() const { return is_esmtp_; }
+  // MAIL of the open transaction has announced 8-bit text.
+  bool allows_eight_bit() const { return transaction_ && announces_eight_bit(transaction_->mail); }
   // A limit, a timeout or a stop of ours ended it.
   bool gave_up() const { return !limit_reached_.empty(); }
   // What ended it, in our reply's words.

@@ -138,6 +138,14 @@ bool has_parameter(const Command& command, std::string_view keyword) {
       [keyword](const Parameter& parameter) { return parameter.keyword == keyword; });
 }
 
+bool announces_eight_bit(const Command& mail) {
+  return std::any_of(
+      mail.parameters.begin(), mail.parameters.end(), [](const Parameter& parameter) {
+        return parameter.keyword == "SMTPUTF8" ||
+               (parameter.keyword == "BODY" && equals_ignoring_case(parameter.value, "8BITMIME"));
+      });
+}
+
 std::optional<Reply> check_mail(const Command& mail, const Offer& offer, bool is_esmtp) {
   if (auto refusal = check_list(mail.parameters, is_esmtp)) {
     return refusal;

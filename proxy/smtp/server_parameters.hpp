@@ -28,5 +28,7 @@ std::optional<Reply> check_rcpt(const Command& rcpt, const Offer& offer, bool is
                                 bool utf8_allowed);
 
 bool has_parameter(const Command& command, std::string_view keyword);
+// BODY=8BITMIME; SMTPUTF8 needs no BODY beside it for UTF-8 headers (RFC 6531 3.6).
+bool announces_eight_bit(const Command& mail);
 
 }  // namespace smtpguard::smtp

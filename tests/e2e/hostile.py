@@ -4,11 +4,9 @@
 Rows run side by side against one smtpguard with short time limits; after all of them it must serve a good session and
 end cleanly (with a sanitizer build: without a report).
 """
-import concurrent.futures
 import socket
 import sys
 import threading
-import traceback
 
 from support import messages
 from support.backend import CLOSE as B_CLOSE
@@ -16,7 +14,7 @@ from support.backend import FLOOD, RESET as B_RESET, SILENT, USUAL, ScriptedBack
 from support.guard import Guard, free_port
 from support.harness import Failure, Skip, Suite, wait_until
 from support.smtp_client import RawClient, stuffed
-from support.table import (CLOSE, EOF, GONE, HALF, RESET, Row, Run, dot, dribble, keep_busy, many, offer, pause, pour,
+from support.table import (CLOSE, EOF, GONE, HALF, RESET, Row, dot, dribble, keep_busy, many, offer, pause, play_all, pour,
                            replies_until_end, own_source, walk)
 
 GREETED = ["220", b"EHLO client.example\r\n", "250"]
@@ -248,7 +246,7 @@ LIMITS = [
 SHORT = {
     "limits": {"message_size": '"1MB"', "connections": "2000", "connections_per_address": "2000",
                "connections_per_network": "2000", "commands": "1000000", "command_timeout": '"2s"', "data_timeout": '"2s"',
-               "write_timeout": '"2s"', "drain_timeout": '"2s"'},
+               "data_rate": "0", "write_timeout": '"2s"', "drain_timeout": '"2s"'},
     "backend": {"connect_timeout": '"2s"', "greeting_timeout": '"2s"', "reply_timeout": '"2s"', "data_timeout": '"2s"',
                 "end_timeout": '"2s"'},
 }
@@ -262,26 +260,6 @@ def with_keys(table_name, **keys):
     sections = {name: dict(values) for name, values in SHORT.items()}
     sections.setdefault(table_name, {}).update(keys)
     return sections
-
-
-def play_all(suite, rows, guard, backend, trouble=False, workers=12):
-    """Rows run side by side: nearly all their time is waiting for limits. The heavy ones come last, one by one."""
-    chosen = [row for row in rows if suite.wants(row.name)]
-    heavy = [row for row in chosen if row.name in HEAVY]
-
-    def play(row):
-        try:
-            Run(row, guard, backend, trouble).play()
-        except Exception as error:
-            traceback.print_exc()
-            suite.report("FAIL", row.name, error if isinstance(error, Failure) else f"{type(error).__name__}: {error}")
-        else:
-            suite.report("ok", row.name)
-
-    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
-        list(pool.map(play, [row for row in chosen if row not in heavy]))
-    for row in heavy:
-        play(row)
 
 
 def good_session(guard, backend):
@@ -402,8 +380,8 @@ def main():
             play_all(suite, LIMITS, limits, backend),
             *(play_all(suite, LISTED[identity], guard, listed_by, trouble=True) for identity, guard in listed.items())))
         small.start()
-        play_all(suite, LEAVING + SLOW + COMMANDS + BODIES + REFUSALS + FINE, main_guard, backend)
-        play_all(suite, TROUBLE, main_guard, backend, trouble=True)
+        play_all(suite, LEAVING + SLOW + COMMANDS + BODIES + REFUSALS + FINE, main_guard, backend, heavy=HEAVY)
+        play_all(suite, TROUBLE, main_guard, backend, trouble=True, heavy=HEAVY)
         small.join()
         play_all(suite, UNLEARNED, few, backend, trouble=True)
         suite.case("limits/connections", connection_limit, few)

@@ -1,5 +1,6 @@
 // What DataEncoder writes holds the same messages for a strict reader and for lax ones, whatever
-// the client sends and however it is cut; and nothing of an accepted message is changed.
+// the client sends, however it is cut, and whatever rules it is read by; and nothing of an accepted
+// message is changed, but for bare LF where they are line ends.
 #include "tests/fuzz/fuzz_support.hpp"
 #include "tests/support/smuggling_oracle.hpp"
 
@@ -20,21 +21,33 @@ std::string unstuffed(std::string_view framed) {
   return out;
 }
 
+// The bits of the first octet: 1 normalises bare LF, 2 refuses 8-bit text; from 128 on the rest is
+// the limit of a line.
+smtp::BodyRules rules_from(std::uint8_t choice) {
+  smtp::BodyRules rules;
+  rules.bare_lf = (choice & 1U) != 0 ? smtp::BareLf::Normalise : smtp::BareLf::Refuse;
+  rules.allows_eight_bit = (choice & 2U) == 0;
+  if (choice >= 128) {
+    rules.line_limit = choice - 128U;
+  }
+  return rules;
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   if (size == 0) {
     return 0;
   }
-  const std::size_t line_limit = bytes[0] < 128 ? smtp::kTextLineLimit : bytes[0] - 128U;
+  const smtp::BodyRules rules = rules_from(bytes[0]);
   const std::string_view stream = test::as_text(bytes + 1, size - 1);
   const std::string framed = "\r\n" + std::string(stream);  // behind the line end of DATA
   const std::size_t end = framed.find("\r\n.\r\n");
 
   const auto cuts = test::fuzz_cuts(stream);
-  const test::Relayed expected = test::relay(cuts.front(), line_limit);
+  const test::Relayed expected = test::relay(cuts.front(), rules);
   for (const test::Chunks& chunks : cuts) {
-    const test::Relayed relayed = test::relay(chunks, line_limit);
+    const test::Relayed relayed = test::relay(chunks, rules);
     const std::string complaint = test::smuggling_complaint(relayed);
     test::require(complaint.empty(), complaint);
     test::require(relayed.fault == expected.fault, "the fault does not depend on the cut");
@@ -48,9 +61,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
     }
     if (relayed.ended && relayed.fault == smtp::BodyFault::None) {
       const std::string_view body = stream.substr(0, end);
-      test::require(relayed.message == unstuffed(body), "the message arrives as it was sent");
+      const bool is_normal = rules.bare_lf == smtp::BareLf::Refuse;
+      const std::string due = is_normal ? unstuffed(body) : test::read_normalising(body);
+      test::require(relayed.message == due, "the message arrives as it was sent");
       test::require(relayed.octets == relayed.message.size(), "octets are counted");
-      const test::Relayed again = test::relay(test::Chunks{relayed.written}, line_limit);
+      const test::Relayed again = test::relay(test::Chunks{relayed.written}, rules);
       test::require(again.message == relayed.message, "and as it was written");
     }
   }

@@ -76,14 +76,15 @@ struct Relayed {
   bool ended = false;  // the client's end of data was seen
   std::string rest;    // of the client's bytes, behind the end of data
   std::uint64_t octets = 0;
+  std::uint64_t normalised = 0;
   std::size_t faults_told = 0;
 };
 
 template <typename Chunks>
-Relayed relay(const Chunks& chunks, std::size_t line_limit = smtp::kTextLineLimit) {
+Relayed relay(const Chunks& chunks, const smtp::BodyRules& rules = {}) {
   using Kind = smtp::BodyPiece::Kind;
   Relayed out;
-  smtp::DataDecoder decoder(line_limit);
+  smtp::DataDecoder decoder(rules);
   smtp::DataEncoder encoder;
   for (const std::string& chunk : chunks) {
     std::string_view input = chunk;
@@ -106,8 +107,31 @@ Relayed relay(const Chunks& chunks, std::size_t line_limit = smtp::kTextLineLimi
   }
   out.fault = decoder.fault();
   out.octets = decoder.octets();
+  out.normalised = decoder.normalised();
   if (out.ended && out.fault == smtp::BodyFault::None) {
     encoder.end(out.written);
+  }
+  return out;
+}
+
+// What is left when a server that takes bare LF for a line end has read a message, told plainly and
+// on the whole text at once: `body` reaches up to the end of data, its CR LF before the dot
+// included. Only the dot alone that a bare LF touches stays as it is: no stuffing, and no end
+// either.
+inline std::string read_normalising(std::string_view body) {
+  std::string out;
+  while (!body.empty()) {
+    const std::size_t lf = body.find('\n');
+    std::string_view line = body.substr(0, lf);
+    body.remove_prefix(lf == std::string_view::npos ? body.size() : lf + 1);
+    if (line.ends_with('\r')) {
+      line.remove_suffix(1);
+    }
+    if (line.starts_with('.') && line != ".") {
+      line.remove_prefix(1);
+    }
+    out += line;
+    out += lf == std::string_view::npos ? "" : "\r\n";
   }
   return out;
 }

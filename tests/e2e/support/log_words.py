@@ -20,6 +20,8 @@ WORDS = {
     "pipelining": r"\bevent=early\b.*\bwhat=pipelining\b",
     "bare lf": r"\bevent=early\b.*\bwhat=bare-lf\b",
     "message refused": r"\bevent=data\b.*\b55\d\b",
+    "normalised": r"\bevent=data\b.*\bbare_lf=[1-9]",
+    "too slow": r"\bhow=timeout\b.*\bmessage after \d+ octets in ",
     "too large": r"\b552\b",
     # What was wrong behind us.
     "backend refused": r"\btrouble=.*refused",

@@ -20,13 +20,15 @@ class Reply:
 class RawClient:
     """One connection. Every wait is bounded by `timeout`; what was received stands in `transcript`."""
 
-    def __init__(self, address, source=None, timeout=15.0, receive_buffer=None, connect=True):
+    def __init__(self, address, source=None, timeout=15.0, receive_buffer=None, send_buffer=None, connect=True):
         self.address = address
         family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self.socket = socket.socket(family, socket.SOCK_STREAM)
         self.socket.settimeout(timeout)
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        if send_buffer:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
         self.socket.bind((source or ("::1" if family == socket.AF_INET6 else "127.0.0.1"), 0))
         self.local = self.socket.getsockname()[:2]
         self.buffer = b""

@@ -5,10 +5,12 @@ Judged for every row, beside its own steps: nothing was acknowledged that the ba
 trouble of the backend; nothing with bare CR, bare LF or NUL went to the backend; one summary line, and a line of the
 session in the log that says what happened; smtpguard still runs.
 """
+import concurrent.futures
 import itertools
 import re
 import sys
 import time
+import traceback
 
 from .guard import fields
 from .harness import Failure, expect, wait_until
@@ -240,3 +242,23 @@ class Run:
         if self.row.content and accepted:
             ident, sent = self.row.content
             must_match(accepted[0].data, ident, sent)
+
+
+def play_all(suite, rows, guard, backend, trouble=False, workers=12, heavy=()):
+    """Rows run side by side: nearly all their time is waiting for limits. The heavy ones come last, one by one."""
+    chosen = [row for row in rows if suite.wants(row.name)]
+
+    def play(row):
+        try:
+            Run(row, guard, backend, trouble).play()
+        except Exception as error:
+            traceback.print_exc()
+            suite.report("FAIL", row.name, error if isinstance(error, Failure) else f"{type(error).__name__}: {error}")
+        else:
+            suite.report("ok", row.name)
+
+    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+        list(pool.map(play, [row for row in chosen if row.name not in heavy]))
+    for row in chosen:
+        if row.name in heavy:
+            play(row)

@@ -82,12 +82,16 @@ TEST(Sample, ShowsTheDefaultsOfTheStructs) {
   EXPECT_EQ(limits.errors, limits_default.errors);
   EXPECT_EQ(limits.command_timeout, limits_default.command_timeout);
   EXPECT_EQ(limits.data_timeout, limits_default.data_timeout);
+  EXPECT_EQ(limits.data_rate, limits_default.data_rate);
   EXPECT_EQ(limits.write_timeout, limits_default.write_timeout);
   EXPECT_EQ(limits.session_timeout, limits_default.session_timeout);
   EXPECT_EQ(limits.drain_timeout, limits_default.drain_timeout);
   const auto& policy = loaded.settings.fixed.listeners.at(0).policy;
   EXPECT_EQ(policy.greet_delay, session::PolicySettings{}.greet_delay);
   EXPECT_EQ(policy.teaser, session::PolicySettings{}.teaser);
+  const auto& body = loaded.settings.fixed.listeners.at(0).body;
+  EXPECT_EQ(body.bare_lf, session::BodySettings{}.bare_lf);
+  EXPECT_EQ(body.eight_bit, session::BodySettings{}.eight_bit);
   const auto& log = loaded.settings.fixed.log;
   EXPECT_EQ(log.syslog, session::LogSettings{}.syslog);
   EXPECT_EQ(log.file, session::LogSettings{}.file);

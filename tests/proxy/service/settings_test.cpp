@@ -61,6 +61,8 @@ TEST(Settings, EveryKeyArrivesInItsStruct) {
 address = "192.0.2.1:2525"
 proxy_from = ["192.0.2.10", "2001:db8::/32"]
 policy = "fast"
+bare_lf = "normalise"
+eight_bit = "refuse"
 [policy.fast]
 greet_delay = "0s"
 teaser = false
@@ -88,6 +90,7 @@ commands = 6
 errors = 7
 command_timeout = "11s"
 data_timeout = "12s"
+data_rate = 500
 write_timeout = "13s"
 session_timeout = "14s"
 drain_timeout = "0s"
@@ -104,6 +107,8 @@ events = false
   const auto& listener = fixed.listeners.at(0);
   EXPECT_EQ(listener.address, Endpoint::parse("192.0.2.1:2525"));
   EXPECT_EQ(listener.proxy_from.size(), 2U);
+  EXPECT_EQ(listener.body.bare_lf, smtp::BareLf::Normalise);
+  EXPECT_EQ(listener.body.eight_bit, session::EightBit::Refuse);
   EXPECT_EQ(listener.policy.name, "fast");
   EXPECT_EQ(listener.policy.greet_delay, 0s);
   EXPECT_FALSE(listener.policy.teaser);
@@ -129,6 +134,7 @@ events = false
   EXPECT_EQ(limits.errors, 7U);
   EXPECT_EQ(limits.command_timeout, 11s);
   EXPECT_EQ(limits.data_timeout, 12s);
+  EXPECT_EQ(limits.data_rate, ByteCount{500});
   EXPECT_EQ(limits.write_timeout, 13s);
   EXPECT_EQ(limits.session_timeout, 14s);
   EXPECT_EQ(limits.drain_timeout, 0s);
@@ -170,8 +176,8 @@ domains = ["*.example.org"]
       ElementsAre(
           "smtpguard.toml:2:1: listener.address: missing; expected: where to listen, such as "
           "\"0.0.0.0:25\" or \"[::]:25\"",
-          "smtpguard.toml:3:1: listener.adress: unknown key; allowed: address, policy, "
-          "proxy_from; did you mean \"address\"?",
+          "smtpguard.toml:3:1: listener.adress: unknown key; allowed: address, bare_lf, "
+          "eight_bit, policy, proxy_from; did you mean \"address\"?",
           "smtpguard.toml:5:15: policy.default.greet_delay: found \"61s\"; allowed: a time such as "
           "\"500ms\", \"6s\", \"5m\", \"2h\", from 0s to 1m",
           "smtpguard.toml:8:12: backend.identity: found \"proxyv2\"; allowed: proxy-v2, proxy-v1, "

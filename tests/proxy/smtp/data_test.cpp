@@ -18,11 +18,10 @@ using namespace std::string_literals;
 using test::Relayed;
 
 // The parts that must not depend on the cut.
-void expect_relayed(std::string_view bytes, const Relayed& expected,
-                    std::size_t line_limit = kTextLineLimit) {
+void expect_relayed(std::string_view bytes, const Relayed& expected, const BodyRules& rules = {}) {
   for (const test::Chunks& chunks : test::all_cuts(bytes)) {
     SCOPED_TRACE(testing::PrintToString(chunks));
-    const Relayed relayed = test::relay(chunks, line_limit);
+    const Relayed relayed = test::relay(chunks, rules);
     ASSERT_EQ(relayed.fault, expected.fault);
     ASSERT_EQ(relayed.faults_told, expected.fault == BodyFault::None ? 0U : 1U);
     ASSERT_EQ(relayed.ended, expected.ended);
@@ -44,12 +43,30 @@ void expect_message(std::string_view bytes, std::string message, std::string res
 }
 
 void expect_fault(std::string_view bytes, BodyFault fault, std::string rest = {},
-                  std::size_t line_limit = kTextLineLimit) {
+                  const BodyRules& rules = {}) {
   Relayed expected;
   expected.fault = fault;
   expected.ended = true;
   expected.rest = std::move(rest);
-  expect_relayed(bytes, expected, line_limit);
+  expect_relayed(bytes, expected, rules);
+}
+
+BodyRules with_line_limit(std::size_t limit) {
+  BodyRules rules;
+  rules.line_limit = limit;
+  return rules;
+}
+
+BodyRules normalising() {
+  BodyRules rules;
+  rules.bare_lf = BareLf::Normalise;
+  return rules;
+}
+
+BodyRules seven_bit() {
+  BodyRules rules;
+  rules.allows_eight_bit = false;
+  return rules;
 }
 
 TEST(Data, EndsAtCrLfDotCrLfAndLeavesTheNextCommand) {
@@ -149,12 +166,76 @@ TEST(Data, BoundsALine) {
   Relayed fits;
   fits.message = "12345678\r\n.2345678\r\n";
   fits.ended = true;
-  expect_relayed("12345678\r\n..2345678\r\n.\r\n", fits, 8);
-  expect_fault("123456789\r\n.\r\nQ", BodyFault::LineTooLong, "Q", 8);
-  expect_fault("12345678\0\r\n.\r\n"s, BodyFault::Nul, "", 8);
-  expect_fault("123456789\0\r\n.\r\n"s, BodyFault::LineTooLong, "", 8);
-  expect_fault("12345678\r9\r\n.\r\n", BodyFault::BareCr, "", 8);
-  expect_fault("12345678\n9\r\n.\r\n", BodyFault::BareLf, "", 8);
+  const BodyRules eight = with_line_limit(8);
+  expect_relayed("12345678\r\n..2345678\r\n.\r\n", fits, eight);
+  expect_fault("123456789\r\n.\r\nQ", BodyFault::LineTooLong, "Q", eight);
+  expect_fault("12345678\0\r\n.\r\n"s, BodyFault::Nul, "", eight);
+  expect_fault("123456789\0\r\n.\r\n"s, BodyFault::LineTooLong, "", eight);
+  expect_fault("12345678\r9\r\n.\r\n", BodyFault::BareCr, "", eight);
+  expect_fault("12345678\n9\r\n.\r\n", BodyFault::BareLf, "", eight);
+}
+
+TEST(Data, TakesALineOfSixtyFourKibibytesAndNoMore) {
+  const std::string longest(kTextLineLimit, 'x');
+  const Relayed fits = test::relay(test::cut_at_random(longest + "\r\n.\r\n", 3));
+  EXPECT_EQ(fits.fault, BodyFault::None);
+  EXPECT_EQ(fits.message, longest + "\r\n");
+  EXPECT_EQ(test::relay(test::cut_at_random(longest + "x\r\n.\r\n", 3)).fault,
+            BodyFault::LineTooLong);
+}
+
+TEST(Data, RefusesEightBitTextWhereItWasNotAnnounced) {
+  const std::string text = "a\r\n\xC3\xA4\r\n.\r\nQ";
+  expect_fault(text, BodyFault::EightBit, "Q", seven_bit());
+  expect_message("a\x7F\r\n.\r\n", "a\x7F\r\n");
+  expect_fault("a\xE4\0\r\n.\r\n"s, BodyFault::EightBit, "", seven_bit());
+  expect_fault("a\0\xE4\r\n.\r\n"s, BodyFault::Nul, "", seven_bit());
+  expect_fault("a\n\xE4\r\n.\r\n", BodyFault::BareLf, "", seven_bit());
+  BodyRules both = seven_bit();
+  both.line_limit = 8;
+  expect_fault(
+      "1234567\xE4"
+      "9\r\n.\r\n",
+      BodyFault::EightBit, "", both);
+  expect_fault("12345678\xE4\r\n.\r\n", BodyFault::LineTooLong, "", both);
+}
+
+// What an old device sends: LF behind each line of the text, and a proper end of data.
+TEST(Data, TakesABareLfForALineEndWhereItMay) {
+  Relayed expected;
+  expected.message = "a\r\n\r\n.b\r\nc\r\n\r\n";
+  expected.ended = true;
+  expected.rest = "Q";
+  expect_relayed("a\n\n..b\nc\n\r\n.\r\nQ", expected, normalising());
+  EXPECT_EQ(test::relay(test::cut_whole("a\nb\nc\r\n.\r\n"), normalising()).normalised, 2U);
+}
+
+// A dot alone that a bare LF touches is text, on either side; it goes to the backend stuffed.
+TEST(Data, EndsNoMessageAtABareLfWhateverItMayBeElse) {
+  Relayed expected;
+  expected.ended = true;
+  expected.message = "a\r\n.\r\nMAIL\r\n";
+  for (const std::string end : {"\n.\n", "\n.\r\n", "\r\n.\n"}) {
+    const std::string stream = "a" + end + "MAIL\r\n.\r\n";
+    expect_relayed(stream, expected, normalising());
+    EXPECT_EQ(test::relay(test::cut_into_bytes(stream), normalising()).written,
+              "a\r\n..\r\nMAIL\r\n.\r\n");
+  }
+  EXPECT_FALSE(test::relay(test::cut_into_bytes("a\n.\n"), normalising()).ended);
+  EXPECT_FALSE(test::relay(test::cut_into_bytes(".\n.\r\n"), normalising()).ended);
+  expect_relayed(".\n\r\n.\r\n", Relayed{"", ".\r\n\r\n", BodyFault::None, true, "", 0, 0, 0},
+                 normalising());
+  expect_relayed("\n.\r\n.\r\n", Relayed{"", "\r\n.\r\n", BodyFault::None, true, "", 0, 0, 0},
+                 normalising());
+}
+
+TEST(Data, RefusesBareCrAndNulAlsoWhereBareLfMayBe) {
+  expect_fault("a\n.\rb\r\n.\r\nQ", BodyFault::BareCr, "Q", normalising());
+  expect_fault("a\n.\r\r\n.\r\nQ", BodyFault::BareCr, "Q", normalising());
+  expect_fault("a\r.\r\nb\r\n.\r\n", BodyFault::BareCr, "", normalising());
+  expect_fault("a\n\0.\n\r\n.\r\nQ"s, BodyFault::Nul, "Q", normalising());
+  // Behind the fault, too, a bare LF is not part of the end.
+  expect_fault("\0\n.\r\nb\r\n.\r\nQ"s, BodyFault::Nul, "Q", normalising());
 }
 
 TEST(Data, GoesOnCountingBehindAFault) {
@@ -188,6 +269,7 @@ TEST(Data, NamesItsFaults) {
   EXPECT_EQ(to_string(BodyFault::BareLf), "bare LF in message");
   EXPECT_EQ(to_string(BodyFault::Nul), "NUL in message");
   EXPECT_EQ(to_string(BodyFault::LineTooLong), "line too long in message");
+  EXPECT_EQ(to_string(BodyFault::EightBit), "8-bit text without BODY=8BITMIME in message");
 }
 
 TEST(DataEncoder, StuffsOnlyWhereItHasItselfEndedALine) {
