@@ -11,7 +11,7 @@ import re
 import shutil
 import subprocess
 
-USERS = ["postfix", "opensmtpd", "opensmtpq", "vmail"]
+USERS = ["postfix", "opensmtpd", "opensmtpq", "vmail", "Debian-exim", "smmta", "smmsp"]
 FIRST_ID = 5001
 IDS = {user: FIRST_ID + n for n, user in enumerate(USERS)}
 POSTDROP = 5100

@@ -1,11 +1,10 @@
-"""Real MTAs, each in its jail: Postfix and OpenSMTPD as backends, Postfix as sender, swaks as sender."""
+"""Real MTAs, each in its jail: Postfix and OpenSMTPD as backends, Postfix as sender."""
 import os
 import re
-import subprocess
 
 from . import process
 from .guard import can_connect
-from .harness import Skip, wait_until
+from .harness import wait_until
 from .jail import POSTDROP, Jail, Maildir
 
 POSTFIX_HIDE = ("/etc/postfix", "/usr/lib/postfix", "/var/spool/postfix", "/var/lib/postfix")
@@ -159,15 +158,3 @@ match from any for domain <doms> action "deliver"
         process.start(self.jail.command("smtpd", "-dv"), self.log.path)
         wait_until(lambda: can_connect(self.ADDRESS), "OpenSMTPD listens", 15)
         return self
-
-
-def swaks(cache, address, source, arguments, data):
-    """Sends one message by swaks; returns what it printed. `data`: the message with LF lines."""
-    program = os.path.join(cache, "clients/usr/bin/swaks")
-    if subprocess.run(["perl", program, "--version"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode:
-        raise Skip("swaks does not run with this machine's perl")
-    done = subprocess.run(["perl", program, "--server", address[0], "--port", str(address[1]), "--local-interface", source,
-                           "--ehlo", "client.example", "--from", "a@sender.example", "--to", "user@example.net",
-                           "--data", "-", *arguments],
-                          input=data, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30)
-    return done.returncode, done.stdout.decode(errors="replace")
