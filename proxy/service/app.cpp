@@ -9,12 +9,16 @@
 #include <csignal>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "conf/base/clock.hpp"
 #include "conf/base/log_line.hpp"
+#include "proxy/control/server.hpp"
+#include "proxy/net/unix_socket.hpp"
+#include "proxy/service/daemon_commands.hpp"
 #include "proxy/service/privileges.hpp"
 #include "proxy/service/settings.hpp"
 #include "proxy/session/worker.hpp"
@@ -170,14 +174,50 @@ int check(const LoadedSettings& loaded, bool with_warnings) {
   return loaded.ok() ? 0 : 1;
 }
 
-int serve(Settings settings, Logs& logs, std::vector<net::Descriptor> sockets) {
+// What the process took hold of while it still had the right to.
+struct Sockets {
+  std::vector<net::Descriptor> listeners;
+  net::Descriptor control;  // none: nobody can ask
+};
+
+// A daemon that nobody can ask still carries mail.
+net::Descriptor open_control(const std::string& path, Log& daemon) {
+  if (path.empty()) {
+    return {};
+  }
+  auto socket = net::listen_on_path(path, group_to_change_to());
+  if (socket.has_error()) {
+    daemon.warning(socket.error().text + "; smtpguardctl cannot reach this smtpguard");
+    return {};
+  }
+  return std::move(socket).value();
+}
+
+void carry_out(session::Worker& worker, control::Command order,
+               const control::Commands::Done& done) {
+  switch (order) {
+    case control::Command::Drain:
+      done(std::string("draining"));
+      worker.stop_gently();
+      return;
+    case control::Command::Stop:
+      done(std::string("stopping"));
+      worker.stop_now();
+      return;
+    default:
+      done(Error{fmt::format("{}: a running smtpguard cannot do this yet; restart it",
+                             control::to_string(order))});
+  }
+}
+
+int serve(const CommandLine& line, Settings settings, Logs& logs, Sockets sockets) {
   Log& daemon = logs.daemon;
   session::SessionLog session_log(logs.text, logs.json, daemon, settings.runtime.log_events);
   fit_connections(settings.runtime.limits, daemon);
   session::Worker worker(session_log,
                          std::make_shared<const session::RuntimeConfig>(settings.runtime));
-  for (std::size_t i = 0; i < sockets.size(); ++i) {
-    worker.listen(settings.fixed.listeners[i], std::move(sockets[i]));
+  for (std::size_t i = 0; i < sockets.listeners.size(); ++i) {
+    worker.listen(settings.fixed.listeners[i], std::move(sockets.listeners[i]));
     daemon.info(fmt::format("listening on {}, backend {} ({})",
                             settings.fixed.listeners[i].address.to_string(),
                             settings.runtime.backend.address.to_string(),
@@ -187,6 +227,16 @@ int serve(Settings settings, Logs& logs, std::vector<net::Descriptor> sockets) {
     daemon.warning(warning);
   }
   const SignalHandler signals(worker, daemon);
+  const std::string now = utc_timestamp();
+  DaemonCommands commands(worker, session_log, logs.text, logs.json,
+                          {line.file, static_cast<std::uint64_t>(::getpid()), now, now},
+                          [&worker](control::Command order, const control::Commands::Done& done) {
+                            carry_out(worker, order, done);
+                          });
+  std::optional<control::ControlServer> control;
+  if (sockets.control.is_valid()) {
+    control.emplace(worker.io(), worker.wheel(), commands, daemon, std::move(sockets.control));
+  }
   worker.learn_capabilities();
   worker.run();
   daemon.info("stopped");
@@ -212,14 +262,15 @@ int run(const CommandLine& line) {
   if (opened.has_error()) {
     return fail(opened.error().text);
   }
-  std::vector<net::Descriptor> sockets;
+  Sockets sockets;
   for (const session::ListenerSettings& listener : loaded.settings.fixed.listeners) {
     auto socket = net::listen_on(listener.address);
     if (socket.has_error()) {
       return fail(socket.error().text);
     }
-    sockets.push_back(std::move(socket).value());
+    sockets.listeners.push_back(std::move(socket).value());
   }
+  sockets.control = open_control(loaded.settings.fixed.control.socket, logs.daemon);
   const auto privileges = drop_privileges(line.foreground);
   if (privileges.has_error()) {
     return fail(privileges.error().text);
@@ -232,7 +283,7 @@ int run(const CommandLine& line) {
   if (!privileges->text.empty()) {
     logs.daemon.write(privileges->severity, privileges->text);
   }
-  return serve(std::move(loaded.settings), logs, std::move(sockets));
+  return serve(line, std::move(loaded.settings), logs, std::move(sockets));
 }
 
 }  // namespace smtpguard::service

@@ -37,4 +37,12 @@ Result<Privileges> drop_privileges(bool may_stay_root) {
   return Privileges{Severity::Info, fmt::format("running as {}", kUser)};
 }
 
+std::optional<gid_t> group_to_change_to() {
+  const passwd* const user = ::geteuid() == 0 ? ::getpwnam(kUser) : nullptr;
+  if (user == nullptr) {
+    return std::nullopt;
+  }
+  return user->pw_gid;
+}
+
 }  // namespace smtpguard::service

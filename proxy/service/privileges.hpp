@@ -4,6 +4,9 @@
 // A first form: the issue "Supervise" puts a supervisor, chroot and sandbox around the worker.
 #pragma once
 
+#include <sys/types.h>
+
+#include <optional>
 #include <string>
 
 #include "conf/base/log.hpp"
@@ -19,5 +22,9 @@ struct Privileges {
 // `may_stay_root`: without the user _smtpguard, warn instead of failing (in the foreground, for a
 // try).
 Result<Privileges> drop_privileges(bool may_stay_root);
+
+// The group of that user: who may use the control socket beside root. Nothing: we are not root, or
+// there is no such user.
+std::optional<gid_t> group_to_change_to();
 
 }  // namespace smtpguard::service

@@ -145,6 +145,7 @@ LoadedSettings read_settings(const conf::Document& document, conf::FileSource& f
   settings.runtime.access = filters::read_access(root.section("access"));
   settings.runtime.limits = session::read_limits(root.section("limits"));
   settings.fixed.log = session::read_log(root.section("log"));
+  settings.fixed.control = control::read_control(root.section("control"));
   settings.runtime.log_events = settings.fixed.log.events;
 
   check_listeners(listeners, reading.report());

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "conf/file_source.hpp"
+#include "proxy/control/settings.hpp"
 #include "proxy/session/settings.hpp"
 
 namespace smtpguard::service {
@@ -16,6 +17,7 @@ namespace smtpguard::service {
 struct StaticConfig {
   std::vector<session::ListenerSettings> listeners;
   session::LogSettings log;
+  control::ControlSettings control;
 };
 
 struct Settings {

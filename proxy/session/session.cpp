@@ -151,7 +151,9 @@ net::Awaitable<void> Session::relay_body() {
   BodyRelay relay(context_, client_, backend_,
                   {body_rules(), dialog_.offer().message_size, session_deadline_});
   std::string preface = trace_header();
+  body_ = &relay;
   const BodyRelay::Outcome outcome = co_await relay.run(std::move(preface));
+  body_ = nullptr;
   body_octets_ = relay.octets();
   body_normalised_ = relay.normalised();
   record_.message_octets += body_octets_;
@@ -305,6 +307,7 @@ void Session::finish() {
 }
 
 void Session::finish_crashed() {
+  body_ = nullptr;
   backend_.abort();
   record_.ending = Ending::Fault;
   record_.ending_detail = where();
@@ -332,6 +335,12 @@ Ending Session::ending_of_loss() {
 std::string Session::where() const {
   return dialog_.has_begun() ? fmt::format("after {}", stage_of(dialog_.verb_in_hand()))
                              : "before any command";
+}
+
+Session::Glance Session::glance() const {
+  return {facts_.client.to_string(), body_ != nullptr ? "inside a message" : where(),
+          dialog_.helo(), record_.began,
+          record_.message_octets + (body_ != nullptr ? body_->octets() : 0)};
 }
 
 void Session::stop_gently() {

@@ -20,6 +20,8 @@
 
 namespace smtpguard::session {
 
+class BodyRelay;
+
 // What the lobby hands over: a client whose greeting is due.
 struct Arrival {
   net::Socket socket;
@@ -48,6 +50,16 @@ class Session : public boost::intrusive::list_base_hook<
   void finish_crashed();
 
   const std::string& id() const { return facts_.id; }
+
+  // How it is just now, for people.
+  struct Glance {
+    std::string client;
+    std::string stage;
+    std::string helo;
+    TimePoint began;
+    std::uint64_t octets = 0;  // of messages
+  };
+  Glance glance() const;
 
  private:
   net::Awaitable<void> read_command();
@@ -83,7 +95,8 @@ class Session : public boost::intrusive::list_base_hook<
 
   TimePoint command_deadline_;
   TimePoint session_deadline_;
-  std::string reason_;  // why our policy refused, for the log of the next reply
+  const BodyRelay* body_ = nullptr;  // while it runs, in relay_body()
+  std::string reason_;               // why our policy refused, for the log of the next reply
   std::uint64_t body_octets_ = 0;
   std::uint64_t body_normalised_ = 0;
   TimePoint body_began_;

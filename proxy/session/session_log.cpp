@@ -226,6 +226,10 @@ void SessionLog::backend_dialogue(std::string_view session_id, std::string_view 
 }
 
 void SessionLog::end(const SessionFacts& facts, const SessionRecord& record, TimePoint now) {
+  ++totals_.ended;
+  totals_.delivered += record.delivered;
+  totals_.refused += record.refused;
+  totals_.deferred += record.deferred;
   const double seconds = seconds_between(record.began, now);
   if (events_) {
     write(Severity::Info, facts, "end", [&](LogLine& line) {

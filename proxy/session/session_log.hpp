@@ -26,6 +26,14 @@ struct OutOfTurn {
   double seconds = 0;  // since connect
 };
 
+// Of all sessions that have ended since start.
+struct Totals {
+  std::uint64_t ended = 0;
+  std::uint64_t delivered = 0;  // messages
+  std::uint64_t refused = 0;    // MAIL, RCPT and messages answered 5xx
+  std::uint64_t deferred = 0;   // the same answered 4xx
+};
+
 class SessionLog {
  public:
   // `text` and `json` take the lines of sessions, each in its form, and may have no sinks; `daemon`
@@ -61,6 +69,7 @@ class SessionLog {
   // An exception ended `what`; counted. Never throws: memory may be what has run out.
   void crash(std::string_view what, const char* why) noexcept;
   std::uint64_t crashes() const { return crashes_; }
+  const Totals& totals() const { return totals_; }
 
   // A line about the daemon.
   Log& daemon() { return daemon_; }
@@ -76,6 +85,7 @@ class SessionLog {
   Log& daemon_;
   bool events_;
   std::uint64_t crashes_ = 0;
+  Totals totals_;
 };
 
 }  // namespace smtpguard::session

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "proxy/session/context.hpp"
@@ -38,6 +39,18 @@ class Worker {
 
   // For signal handlers of the service, which run in this loop.
   net::asio::io_context& io() { return io_; }
+  net::DeadlineWheel& wheel() { return wheel_; }
+
+  // For whoever asks how it is.
+  const RuntimeConfig& config() const { return *context_.config; }
+  bool is_stopping() const { return is_stopping_; }
+  std::optional<bool> backend_is_up() const { return context_.backend_is_up; }
+  template <typename Visit>
+  void for_each_session(const Visit& visit) const {
+    for (const Session& session : sessions_) {
+      visit(session);
+    }
+  }
   std::size_t visitors() const { return lobby_.size(); }
   // Counts them.
   std::size_t sessions() const { return sessions_.size(); }

@@ -155,6 +155,9 @@ domains = ["example.org"]
 
 [log]
 syslog = false
+
+[control]
+socket = "control.sock"
 )",
                                      port, backend_port);
   return file;

@@ -81,6 +81,7 @@ class Guard:
             "limits": {"message_size": '"50MB"', "connections_per_address": "500",
                        "connections_per_network": "500"},
             "log": {"syslog": "false"},
+            "control": {"socket": f'"{os.path.join(self.folder, "control.sock")}"'},
         }
         for table, keys in sections.items():
             tables.setdefault(table, {}).update(keys)

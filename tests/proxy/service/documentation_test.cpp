@@ -97,6 +97,7 @@ TEST(Sample, ShowsTheDefaultsOfTheStructs) {
   EXPECT_EQ(log.file, session::LogSettings{}.file);
   EXPECT_EQ(log.file_format, session::LogSettings{}.file_format);
   EXPECT_EQ(log.events, session::LogSettings{}.events);
+  EXPECT_EQ(loaded.settings.fixed.control.socket, control::ControlSettings{}.socket);
 }
 
 TEST(Examples, LoadWithoutErrorsAndWarnings) {

@@ -1,0 +1,31 @@
+// Commands — what smtpguardctl can ask of the daemon and have it do.
+// Owns: nothing; an interface.   Called by: ControlServer; service implements it.
+// Fails: an order's Error is its answer.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "conf/base/result.hpp"
+#include "proxy/control/protocol.hpp"
+#include "proxy/control/reports.hpp"
+
+namespace smtpguard::control {
+
+class Commands {
+ public:
+  // What came of an order, in words; called once, from the event loop, at once or later.
+  using Done = std::function<void(const Result<std::string>&)>;
+
+  Commands() = default;
+  Commands(const Commands&) = delete;
+  Commands& operator=(const Commands&) = delete;
+  virtual ~Commands() = default;
+
+  virtual StatusReport status() = 0;
+  virtual SessionsReport sessions() = 0;
+  // reload, upgrade, drain, stop, log reopen.
+  virtual void carry_out(Command order, Done done) = 0;
+};
+
+}  // namespace smtpguard::control

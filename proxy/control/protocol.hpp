@@ -1,0 +1,50 @@
+// Protocol — what smtpguardctl and the daemon say to each other on the control socket; pure.
+// Owns: values.   Called by: ControlServer, smtpguardctl, fuzz target.
+// Fails: an Error that says what was found and what is known.
+//
+// One request a connection: a line of words, "json" before them for programs ("status",
+// "json log reopen"). The answer is a line "ok LENGTH" or "error LENGTH", then LENGTH octets; so an
+// answer that was cut off is not taken for a whole one, and `nc -U` will do in need.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "conf/base/result.hpp"
+
+namespace smtpguard::control {
+
+// A request with its line end.
+inline constexpr std::size_t kRequestLimit = 256;
+
+enum class Command : std::uint8_t { Status, Sessions, Reload, Upgrade, Drain, Stop, ReopenLogs };
+// As it is typed: "status", "log reopen".
+std::string_view to_string(Command command);
+
+enum class Form : std::uint8_t { Text, Json };
+
+struct Request {
+  Command command = Command::Status;
+  Form form = Form::Text;
+
+  bool operator==(const Request&) const = default;
+};
+
+// `line` without its LF; a CR before that does not count.
+Result<Request> parse_request(std::string_view line);
+std::string to_wire(const Request& request);
+
+struct Answer {
+  bool is_ok = false;
+  std::string body;
+
+  bool operator==(const Answer&) const = default;
+};
+
+std::string to_wire(const Answer& answer);
+// All that was received until the daemon closed.
+Result<Answer> parse_answer(std::string_view bytes);
+
+}  // namespace smtpguard::control

@@ -1,0 +1,139 @@
+#include "proxy/control/reports.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <iterator>
+#include <string_view>
+
+#include "conf/base/escape.hpp"
+#include "conf/base/text.hpp"
+
+namespace smtpguard::control {
+namespace {
+
+namespace json = boost::json;
+
+double in_seconds(Milliseconds duration) {
+  return static_cast<double>(duration.count()) / 1000;
+}
+
+std::string_view state_of(const StatusReport::Backend& backend) {
+  if (!backend.is_up) {
+    return "unknown";
+  }
+  return *backend.is_up ? "up" : "down";
+}
+
+std::string_view sentence_of(const StatusReport::Backend& backend) {
+  if (!backend.is_up) {
+    return "was not tried yet";
+  }
+  return *backend.is_up ? "answers" : "does not answer; messages get 451";
+}
+
+json::object to_json(const StatusReport& report) {
+  json::array backends;
+  for (const StatusReport::Backend& backend : report.backends) {
+    backends.push_back(json::object{{"address", backend.address},
+                                    {"identity", backend.identity},
+                                    {"state", state_of(backend)}});
+  }
+  return {{"version", report.version},
+          {"state", report.state},
+          {"pid", report.pid},
+          {"worker_pid", report.worker_pid},
+          {"uptime_seconds", in_seconds(report.uptime)},
+          {"started", report.started},
+          {"configuration", escape(report.configuration)},
+          {"loaded", report.loaded},
+          {"sessions", report.sessions},
+          {"visitors", report.visitors},
+          {"most_connections", report.most_connections},
+          {"ended", report.ended},
+          {"delivered", report.delivered},
+          {"refused", report.refused},
+          {"deferred", report.deferred},
+          {"backends", std::move(backends)},
+          {"log_lines_lost", report.log_lines_lost},
+          {"crashes", report.crashes}};
+}
+
+std::string to_text(const StatusReport& report) {
+  std::string text = fmt::format(
+      "smtpguard {}, pid {}, worker {}, {} since {} ({})\n"
+      "configuration  {}, loaded {}\n"
+      "now            {} sessions and {} visitors, {} connections at most\n"
+      "so far         {} sessions ended; {} messages delivered; replies: {} refused, {} deferred\n",
+      report.version, report.pid, report.worker_pid, report.state, report.started,
+      format_duration(report.uptime), escape(report.configuration), report.loaded, report.sessions,
+      report.visitors, report.most_connections, report.ended, report.delivered, report.refused,
+      report.deferred);
+  for (const StatusReport::Backend& backend : report.backends) {
+    text += fmt::format("backend        {} ({}) {}\n", backend.address, backend.identity,
+                        sentence_of(backend));
+  }
+  text += fmt::format("trouble        {} log lines lost, {} crashes", report.log_lines_lost,
+                      report.crashes);
+  return text;
+}
+
+json::object to_json(const SessionsReport& report) {
+  json::array sessions;
+  for (const SessionReport& session : report.sessions) {
+    sessions.push_back(json::object{{"id", session.id},
+                                    {"client", session.client},
+                                    {"stage", session.stage},
+                                    {"helo", escape(session.helo)},
+                                    {"seconds", session.seconds},
+                                    {"octets", session.octets}});
+  }
+  return {{"sessions", std::move(sessions)},
+          {"left_out", report.left_out},
+          {"visitors", report.visitors}};
+}
+
+std::string to_text(const SessionsReport& report) {
+  constexpr std::size_t kHeloShown = 60;
+  std::size_t client_width = std::string_view("CLIENT").size();
+  for (const SessionReport& session : report.sessions) {
+    client_width = std::max(client_width, session.client.size());
+  }
+  std::string text;
+  if (!report.sessions.empty()) {
+    text = fmt::format("{:<10}  {:<{}}  {:>9}  {:>10}  {:<20}  {}\n", "SESSION", "CLIENT",
+                       client_width, "SECONDS", "OCTETS", "STAGE", "HELO");
+  }
+  for (const SessionReport& session : report.sessions) {
+    fmt::format_to(std::back_inserter(text), "{:<10}  {:<{}}  {:>9.3f}  {:>10}  {:<20}  {}\n",
+                   session.id, session.client, client_width, session.seconds, session.octets,
+                   session.stage, session.helo.empty() ? "-" : escape(session.helo, kHeloShown));
+  }
+  if (report.left_out > 0) {
+    text += fmt::format("and {} younger ones\n", report.left_out);
+  }
+  text += fmt::format("{} sessions, {} visitors", report.sessions.size() + report.left_out,
+                      report.visitors);
+  return text;
+}
+
+}  // namespace
+
+std::string render(const StatusReport& report, Form form) {
+  return form == Form::Json ? json::serialize(to_json(report)) : to_text(report);
+}
+
+std::string render(const SessionsReport& report, Form form) {
+  return form == Form::Json ? json::serialize(to_json(report)) : to_text(report);
+}
+
+std::string render_done(const std::string& text, Form form) {
+  return form == Form::Json ? json::serialize(json::object{{"done", text}}) : text;
+}
+
+std::string render_error(const std::string& text, Form form) {
+  return form == Form::Json ? json::serialize(json::object{{"error", text}}) : text;
+}
+
+}  // namespace smtpguard::control

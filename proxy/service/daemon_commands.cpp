@@ -1,0 +1,53 @@
+#include "proxy/service/daemon_commands.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+namespace smtpguard::service {
+
+control::StatusReport DaemonCommands::status() {
+  const session::RuntimeConfig& config = worker_.config();
+  const session::Totals totals = log_.totals();
+  control::StatusReport report;
+  report.version = SMTPGUARD_VERSION;
+  report.state = worker_.is_stopping() ? "stopping" : "running";
+  report.pid = facts_.pid;
+  report.worker_pid = static_cast<std::uint64_t>(::getpid());
+  report.uptime = std::chrono::duration_cast<Milliseconds>(SteadyClock::now() - facts_.began);
+  report.started = facts_.started;
+  report.configuration = facts_.configuration;
+  report.loaded = facts_.loaded;
+  report.sessions = worker_.sessions();
+  report.visitors = worker_.visitors();
+  report.most_connections = config.limits.connections;
+  report.ended = totals.ended;
+  report.delivered = totals.delivered;
+  report.refused = totals.refused;
+  report.deferred = totals.deferred;
+  report.backends.push_back({config.backend.address.to_string(),
+                             std::string(session::to_string(config.backend.identity)),
+                             worker_.backend_is_up()});
+  report.log_lines_lost = text_.dropped() + json_.dropped();
+  report.crashes = log_.crashes();
+  return report;
+}
+
+control::SessionsReport DaemonCommands::sessions() {
+  control::SessionsReport report;
+  const TimePoint now = SteadyClock::now();
+  worker_.for_each_session([&](const session::Session& session) {
+    if (report.sessions.size() == control::kSessionsShown) {
+      ++report.left_out;
+      return;
+    }
+    const session::Session::Glance glance = session.glance();
+    report.sessions.push_back({session.id(), glance.client, glance.stage, glance.helo,
+                               std::chrono::duration<double>(now - glance.began).count(),
+                               glance.octets});
+  });
+  report.visitors = worker_.visitors();
+  return report;
+}
+
+}  // namespace smtpguard::service

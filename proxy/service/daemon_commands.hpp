@@ -1,0 +1,55 @@
+// DaemonCommands — answers smtpguardctl from what a worker knows, and hands its orders on.
+// Owns: what is told of the daemon.   Called by: ControlServer.
+// Fails: never itself; an order's Error comes from whoever carries it out.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <string>
+
+#include "conf/base/clock.hpp"
+#include "conf/base/log.hpp"
+#include "proxy/control/commands.hpp"
+#include "proxy/session/worker.hpp"
+
+namespace smtpguard::service {
+
+class DaemonCommands final : public control::Commands {
+ public:
+  using Orders = std::function<void(control::Command order, Done done)>;
+
+  struct Facts {
+    std::string configuration;  // path
+    std::uint64_t pid = 0;      // of the process that takes signals
+    std::string started;        // UTC
+    std::string loaded;         // UTC
+    TimePoint began = SteadyClock::now();
+  };
+
+  // All outlive this.
+  DaemonCommands(session::Worker& worker, const session::SessionLog& log, const Log& text,
+                 const Log& json, Facts facts, Orders orders)
+      : worker_(worker),
+        log_(log),
+        text_(text),
+        json_(json),
+        facts_(std::move(facts)),
+        orders_(std::move(orders)) {}
+
+  // A reload was taken over.
+  void was_loaded(std::string utc) { facts_.loaded = std::move(utc); }
+
+  control::StatusReport status() override;
+  control::SessionsReport sessions() override;
+  void carry_out(control::Command order, Done done) override { orders_(order, std::move(done)); }
+
+ private:
+  session::Worker& worker_;
+  const session::SessionLog& log_;
+  const Log& text_;
+  const Log& json_;
+  Facts facts_;
+  Orders orders_;
+};
+
+}  // namespace smtpguard::service

@@ -1,0 +1,14 @@
+// Online commands of smtpguardctl: those that ask the running daemon.
+// Owns: nothing; what a command needs lives in its callback.   Called by: smtpguardctl_main.
+// Fails: the reason goes to standard error, and CLI::RuntimeError carries the exit status out.
+#pragma once
+
+namespace CLI {
+class App;
+}
+
+namespace smtpguard::tools {
+
+void add_online_commands(CLI::App& app);
+
+}  // namespace smtpguard::tools
