@@ -12,7 +12,7 @@ import subprocess
 
 from .harness import Failure, Skip, expect
 from .jail import Jail
-from .peers import PostfixSender
+from .peers import EXIM_HIDE, PostfixSender
 from .process import LogFile
 
 RECIPIENT = "user@example.net"
@@ -141,7 +141,7 @@ class Exim(Client):
 
     def __init__(self, suite, relay, source):
         super().__init__(suite, relay, source)
-        self.jail = jail = Jail(suite, "exim", "exim-sender", ("/etc/exim4", "/var/spool/exim4", "/var/log/exim4"))
+        self.jail = jail = Jail(suite, "exim", "exim-sender", EXIM_HIDE)
         for folder in ("/var/spool/exim4", "/var/log/exim4"):
             jail.folder_for(folder, "Debian-exim")
         jail.write("/etc/exim4/exim4.conf", f"""

@@ -1,4 +1,4 @@
-"""Real MTAs, each in its jail: Postfix and OpenSMTPD as backends, Postfix as sender."""
+"""Real MTAs, each in its jail: Postfix, OpenSMTPD and Exim as backends, Postfix as sender."""
 import os
 import re
 
@@ -8,8 +8,14 @@ from .harness import wait_until
 from .jail import POSTDROP, Jail, Maildir
 
 POSTFIX_HIDE = ("/etc/postfix", "/usr/lib/postfix", "/var/spool/postfix", "/var/lib/postfix")
+EXIM_HIDE = ("/etc/exim4", "/var/spool/exim4", "/var/log/exim4")
 STANDARD_SERVICES = re.compile(r"^(pickup|cleanup|qmgr|tlsmgr|rewrite|bounce|defer|trace|flush|proxymap|smtp\s+unix|relay"
                                r"|error|retry|discard|virtual|anvil|scache|postlog)")
+
+
+def received_from(helo, client):
+    """What a Received header says of a client without a name, in Postfix and OpenSMTPD."""
+    return rf"from {re.escape(helo)} \(<?unknown>? \[(IPv6:)?{re.escape(client)}\]\)"
 
 
 class Postfix:
@@ -19,6 +25,7 @@ class Postfix:
     PROXY = ("127.0.0.1", 10025)
     XCLIENT = ("127.0.0.1", 10026)
     received_by = "Postfix"
+    received_from = staticmethod(received_from)
 
     def __init__(self, suite, instance="postfix"):
         self.jail = jail = Jail(suite, "postfix", instance, POSTFIX_HIDE)
@@ -138,6 +145,7 @@ class OpenSmtpd:
 
     ADDRESS = ("127.0.0.1", 10035)
     received_by = "OpenSMTPD"
+    received_from = staticmethod(received_from)
 
     def __init__(self, suite, instance="opensmtpd"):
         self.jail = jail = Jail(suite, "opensmtpd", instance, ("/etc/smtpd.conf", "/var/spool/smtpd"))
@@ -158,3 +166,59 @@ match from any for domain <doms> action "deliver"
         process.start(self.jail.command("smtpd", "-dv"), self.log.path)
         wait_until(lambda: can_connect(self.ADDRESS), "OpenSMTPD listens", 15)
         return self
+
+
+class Exim:
+    """Backend for example.net; port 10045 wants a PROXY header of version 1 or 2."""
+
+    ADDRESS = ("127.0.0.1", 10045)
+    received_by = "Exim"
+
+    def __init__(self, suite, instance="exim"):
+        self.jail = jail = Jail(suite, "exim", instance, EXIM_HIDE)
+        self.mailbox = Maildir(jail.path("/home/vmail/Maildir"))
+        self.log = process.LogFile(jail.path("/var/log/exim4/mainlog"))
+        suite.at_end.append(lambda: jail.keep("/var/log/exim4/mainlog"))
+        for folder in ("/var/spool/exim4", "/var/log/exim4"):
+            jail.folder_for(folder, "Debian-exim")
+        os.chmod(jail.path("/usr/sbin/exim4"), 0o4755)
+        jail.write("/etc/exim4/exim4.conf", f"""
+primary_hostname = backend.example.net
+domainlist local_domains = example.net
+daemon_smtp_ports = {self.ADDRESS[1]}
+local_interfaces = 127.0.0.1
+hosts_proxy = 127.0.0.1
+tls_advertise_hosts =
+dsn_advertise_hosts = *
+message_size_limit = 60M
+smtp_accept_max = 200
+acl_smtp_rcpt = acl_rcpt
+log_file_path = /var/log/exim4/%slog
+log_selector = +smtp_connection
+keep_environment =
+rfc1413_query_timeout = 0s
+begin acl
+acl_rcpt:
+  accept domains = +local_domains
+  deny message = relay not permitted
+begin routers
+box:
+  driver = accept
+  transport = maildir
+begin transports
+maildir:
+  driver = appendfile
+  directory = /home/vmail/Maildir
+  maildir_format
+  create_directory
+  user = vmail
+  group = vmail
+""".lstrip())
+
+    def start(self):
+        process.start(self.jail.command("exim4", "-bdf", "-q30m"), os.path.join(self.jail.folder, "exim.log"))
+        wait_until(lambda: can_connect(self.ADDRESS), "Exim listens", 15)
+        return self
+
+    def received_from(self, helo, client):
+        return rf"from \[{re.escape(client)}\] \((port=\d+ )?helo={re.escape(helo)}\)"

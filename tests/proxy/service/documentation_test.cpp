@@ -101,7 +101,8 @@ TEST(Sample, ShowsTheDefaultsOfTheStructs) {
 }
 
 TEST(Examples, LoadWithoutErrorsAndWarnings) {
-  for (const auto* name : {"postfix-proxy-v2.toml", "postfix-xclient.toml", "opensmtpd.toml"}) {
+  for (const auto* name :
+       {"postfix-proxy-v2.toml", "postfix-xclient.toml", "opensmtpd.toml", "exim.toml"}) {
     const auto loaded = load_settings(kConf + "examples/" + name);
     EXPECT_THAT(loaded.errors, IsEmpty()) << name;
     EXPECT_THAT(loaded.settings.warnings, IsEmpty()) << name;
