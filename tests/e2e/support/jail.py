@@ -120,6 +120,12 @@ class Maildir:
                 found.append(file.read())
         return found
 
+    def count(self):
+        try:
+            return len(os.listdir(os.path.join(self.path, "new")))
+        except FileNotFoundError:
+            return 0
+
     def with_text(self, text):
         return [message for message in self.messages() if text.encode() in message]
 
@@ -128,5 +134,5 @@ class Maildir:
                 if re.search(rb"^X-E2E: " + ident.encode() + rb"\r?$", message, re.M)]
 
     def clear(self):
-        for name in os.listdir(os.path.join(self.path, "new")):
+        for name in os.listdir(os.path.join(self.path, "new")) if self.count() else []:
             os.remove(os.path.join(self.path, "new", name))

@@ -20,7 +20,8 @@ def received_from(helo, client):
 
 class Postfix:
     """Backend for example.net. Port 10025 wants a PROXY header of version 1 or 2, port 10026 takes XCLIENT.
-    mynetworks is empty: behind a proxy every client seems to be near, so nobody may relay by address."""
+    mynetworks is empty: behind a proxy every client seems to be near, so nobody may relay by address. Bare LF is taken for a
+    line end, as Postfix did for decades: smtpguard must not depend on what stands behind it."""
 
     PROXY = ("127.0.0.1", 10025)
     XCLIENT = ("127.0.0.1", 10026)
@@ -41,6 +42,7 @@ mynetworks =
 inet_interfaces = 127.0.0.1, ::1
 smtpd_relay_restrictions = permit_mynetworks, reject_unauth_destination
 smtpd_client_connection_rate_limit = 0
+smtpd_forbid_bare_newline = no
 message_size_limit = 60000000
 mailbox_size_limit = 0
 virtual_mailbox_limit = 0
@@ -192,6 +194,7 @@ tls_advertise_hosts =
 dsn_advertise_hosts = *
 message_size_limit = 60M
 smtp_accept_max = 200
+smtp_accept_queue_per_connection = 0
 acl_smtp_rcpt = acl_rcpt
 log_file_path = /var/log/exim4/%slog
 log_selector = +smtp_connection
