@@ -4,76 +4,23 @@
 
 #include <algorithm>
 
-#include "conf/base/escape.hpp"
 #include "conf/file.hpp"
 #include "conf/nearest_name.hpp"
+#include "conf/wording.hpp"
 
 namespace smtpguard::conf {
 namespace {
 
-constexpr std::size_t kShownText = 80;
-
-template <typename... Visitors>
-struct Overloaded : Visitors... {
-  using Visitors::operator()...;
-};
-template <typename... Visitors>
-Overloaded(Visitors...) -> Overloaded<Visitors...>;
-
-std::string quoted(std::string_view text) {
-  return '"' + escape(text, kShownText) + '"';
-}
-
-// The value as in the file, with its type where that does not show.
-std::string describe(const Value& value) {
-  return std::visit(
-      Overloaded{
-          [](bool truth) { return std::string(truth ? "true (boolean)" : "false (boolean)"); },
-          [](std::int64_t number) { return fmt::format("{} (integer)", number); },
-          [](double number) { return fmt::format("{} (float)", number); },
-          [](const Moment& moment) { return moment.text + " (date or time)"; },
-          [](const std::string& text) { return quoted(text); },
-          [](const Array& items) { return fmt::format("a list of {}", items.size()); },
-          [](const Table&) { return std::string("a table"); },
-      },
-      value.content);
-}
-
-std::string join(const std::vector<std::string>& words) {
-  return fmt::format("{}", fmt::join(words, ", "));
-}
-
-bool is_bare_key(std::string_view key) {
-  return !key.empty() && key.size() <= kShownText &&
-         std::all_of(key.begin(), key.end(),
-                     [](char c) { return is_alnum(c) || c == '_' || c == '-'; });
-}
-
-std::string join_path(const std::string& path, std::string_view key) {
-  const std::string shown = is_bare_key(key) ? std::string(key) : quoted(key);
-  return path.empty() ? shown : path + '.' + shown;
-}
-
-std::string show(ByteCount count) {
-  constexpr std::array<std::pair<std::uint64_t, std::string_view>, 3> kUnits{
-      {{1'000'000'000, "GB"}, {1'000'000, "MB"}, {1000, "KB"}}};
-  for (const auto& [factor, unit] : kUnits) {
-    if (to_number(count) >= factor && to_number(count) % factor == 0) {
-      return fmt::format("{}{}", to_number(count) / factor, unit);
-    }
-  }
-  return std::to_string(to_number(count));
-}
-
-const Array* as_array(const Value& value) {
-  return std::get_if<Array>(&value.content);
-}
-const Table* as_table(const Value& value) {
-  return std::get_if<Table>(&value.content);
-}
-
 constexpr std::string_view kNetworkForm =
     "an address or network such as 192.0.2.1, 192.0.2.0/24, 2001:db8::/32";
+
+std::optional<std::int32_t> score_in(const Value& value, Range<std::int32_t> allowed) {
+  const auto* number = std::get_if<std::int64_t>(&value.content);
+  if (number == nullptr || *number < allowed.least || *number > allowed.most) {
+    return {};
+  }
+  return static_cast<std::int32_t>(*number);
+}
 
 }  // namespace
 
@@ -241,6 +188,44 @@ bool Reader::integer_in(std::string_view key, std::uint64_t& out, Range<std::uin
   return true;
 }
 
+bool Reader::score(std::string_view key, std::int32_t& out, Range<std::int32_t> allowed) {
+  const Value* value = ask(key);
+  if (value == nullptr) {
+    return false;
+  }
+  const auto number = score_in(*value, allowed);
+  if (!number) {
+    refuse_value(key, *value,
+                 fmt::format("a whole number of {} to {}", allowed.least, allowed.most));
+    return false;
+  }
+  out = *number;
+  return true;
+}
+
+bool Reader::word_or_score(std::string_view key, WordOrScore& out,
+                           const std::vector<std::string>& words, Range<std::int32_t> allowed) {
+  const Value* value = ask(key);
+  if (value == nullptr) {
+    return false;
+  }
+  out.number = score_in(*value, allowed);
+  if (out.number) {
+    return true;
+  }
+  const auto* text = std::get_if<std::string>(&value->content);
+  const auto found = text == nullptr ? words.end() : std::find(words.begin(), words.end(), *text);
+  if (found == words.end()) {
+    refuse_value(
+        key, *value,
+        fmt::format("{}, or a whole number of {} to {}", join(words), allowed.least, allowed.most),
+        words);
+    return false;
+  }
+  out.word = static_cast<std::size_t>(found - words.begin());
+  return true;
+}
+
 bool Reader::duration(std::string_view key, Milliseconds& out, Range<Milliseconds> allowed) {
   const std::string form =
       fmt::format("a time such as \"500ms\", \"6s\", \"5m\", \"2h\", from {} to {}",
@@ -378,77 +363,6 @@ std::vector<Located<Cidr>> Reader::to_networks(std::string_view key,
 
 std::vector<Located<Cidr>> Reader::networks(std::string_view key) {
   return to_networks(key, strings(key));
-}
-
-Reader Reading::root() {
-  return {*this, std::get_if<Table>(&document_.root().content), Place{}, "", ""};
-}
-
-void Reading::finish() {
-  if (const Table* table = as_table(document_.root())) {
-    find_unknown(*table, "");
-  }
-}
-
-void Reading::find_unknown(const Table& table, const std::string& path) {
-  for (const Entry& entry : table) {
-    const std::string full_path = join_path(path, entry.key);
-    const bool is_section = sections_.contains(full_path);
-    if (!is_section && !keys_.contains(full_path)) {
-      tell_unknown(entry, path, full_path);
-      continue;
-    }
-    // A table where a value was expected, or the reverse, was told when it was read.
-    if (!is_section) {
-      continue;
-    }
-    if (const Table* below = as_table(entry.value)) {
-      find_unknown(*below, full_path);
-    } else if (const Array* items = as_array(entry.value)) {
-      for (const Value& item : *items) {
-        if (const Table* element = as_table(item)) {
-          find_unknown(*element, full_path);
-        }
-      }
-    }
-  }
-}
-
-void Reading::tell_unknown(const Entry& entry, const std::string& path,
-                           const std::string& full_path) {
-  if (report_.is_full()) {
-    report_.error(Place{}, {});  // counted; a text that nobody will read costs too much
-    return;
-  }
-  const std::vector<std::string> names = names_below(path);
-  std::string text = fmt::format("{}: unknown {}; allowed: {}", full_path,
-                                 as_table(entry.value) != nullptr ? "table" : "key", join(names));
-  const std::string meant = nearest_name(entry.key, names);
-  if (!meant.empty()) {
-    text += fmt::format("; did you mean {}?", quoted(meant));
-  } else {
-    // A good key under the wrong header is as frequent as a slip of the pen.
-    const auto elsewhere = std::find_if(keys_.begin(), keys_.end(), [&](const std::string& known) {
-      return known.ends_with('.' + entry.key);
-    });
-    if (elsewhere != keys_.end()) {
-      text += fmt::format("; did you mean {}?", *elsewhere);
-    }
-  }
-  report_.error(Place{0, entry.position}, text);
-}
-
-std::vector<std::string> Reading::names_below(const std::string& path) const {
-  const std::string prefix = path.empty() ? path : path + '.';
-  std::vector<std::string> out;
-  for (const auto* known : {&keys_, &sections_}) {
-    for (const auto& full : *known) {
-      if (full.starts_with(prefix) && full.find('.', prefix.size()) == std::string::npos) {
-        out.push_back(full.substr(prefix.size()));
-      }
-    }
-  }
-  return out;
 }
 
 }  // namespace smtpguard::conf

@@ -16,6 +16,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -75,6 +76,15 @@ class Reader {
   bool boolean(std::string_view key, bool& out);
   template <std::unsigned_integral T>
   bool integer(std::string_view key, T& out, Range<T> allowed);
+  // May be negative.
+  bool score(std::string_view key, std::int32_t& out, Range<std::int32_t> allowed);
+  // One of `words`, or a whole number: `out` is the index of the word, or `number` is set.
+  struct WordOrScore {
+    std::size_t word = 0;
+    std::optional<std::int32_t> number;
+  };
+  bool word_or_score(std::string_view key, WordOrScore& out, const std::vector<std::string>& words,
+                     Range<std::int32_t> allowed);
   bool duration(std::string_view key, Milliseconds& out, Range<Milliseconds> allowed);
   bool byte_count(std::string_view key, ByteCount& out, Range<ByteCount> allowed);
   template <typename Enum, std::size_t N>
