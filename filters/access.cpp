@@ -1,29 +1,31 @@
 #include "filters/access.hpp"
 
+#include <array>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "conf/reader.hpp"
+#include "filters/filter.hpp"
 
 namespace smtpguard::filters {
 namespace {
 
-using Networks = std::vector<conf::Located<Cidr>>;
+using Entries = std::vector<conf::Located<Cidr>>;
 
 struct ListKeys {
   std::string_view entries;
   std::string_view files;
 };
 
-Networks read_list(conf::Reader& section, const ListKeys& keys) {
-  Networks networks = section.networks(keys.entries);
-  const Networks from_files = section.file_networks(keys.files);
+Entries read_list(conf::Reader& section, const ListKeys& keys) {
+  Entries networks = section.networks(keys.entries);
+  const Entries from_files = section.file_networks(keys.files);
   networks.insert(networks.end(), from_files.begin(), from_files.end());
   return networks;
 }
 
-CidrSet to_set(const Networks& networks) {
+CidrSet to_set(const Entries& networks) {
   std::vector<Cidr> values;
   values.reserve(networks.size());
   for (const auto& network : networks) {
@@ -32,7 +34,7 @@ CidrSet to_set(const Networks& networks) {
   return CidrSet(std::move(values));
 }
 
-void refuse_contradictions(conf::Reader& section, const CidrSet& allowed, const Networks& denied) {
+void refuse_contradictions(conf::Reader& section, const CidrSet& allowed, const Entries& denied) {
   for (const auto& [network, place] : denied) {
     if (allowed.find(network.network) == network) {
       section.error("deny", place,
@@ -41,11 +43,41 @@ void refuse_contradictions(conf::Reader& section, const CidrSet& allowed, const 
   }
 }
 
+constexpr std::array kTests{Test{
+    .name = "access.deny",
+    .lenient = kRequire,
+    .balanced = kRequire,
+    .strict = kRequire,
+    .says = "your address stands in this site's deny list",
+}};
+
+class AccessFilter final : public Filter {
+ public:
+  explicit AccessFilter(AccessSettings lists) : lists_(std::move(lists)) {}
+
+  void judge(const SessionFacts& facts, Findings& findings) const override {
+    const AccessAnswer answer = look_up(lists_, facts.client.address);
+    if (answer.access == Access::Deny) {
+      findings.push_back(failed(kTests[0], answer.entry.to_string()));
+    }
+  }
+
+ private:
+  AccessSettings lists_;
+};
+
 }  // namespace
 
+extern const FilterKind kAccess;
+const FilterKind kAccess{
+    "access", FilterKind::Scope::Everybody, kTests,
+    [](conf::Reader& /*root*/, const Site& site) -> std::unique_ptr<const Filter> {
+      return std::make_unique<AccessFilter>(site.access);
+    }};
+
 AccessSettings read_access(conf::Reader section) {
-  const Networks allow = read_list(section, {"allow", "allow_files"});
-  const Networks deny = read_list(section, {"deny", "deny_files"});
+  const Entries allow = read_list(section, {"allow", "allow_files"});
+  const Entries deny = read_list(section, {"deny", "deny_files"});
   AccessSettings settings{to_set(allow), to_set(deny)};
   refuse_contradictions(section, settings.allow, deny);
   return settings;

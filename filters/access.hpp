@@ -1,5 +1,5 @@
 // Access — the administrator's own lists of addresses and networks: who is let through, who is not.
-// Owns: the networks.   Called by: Lobby (allow skips the greet delay), policy (deny).
+// Owns: the networks.   Called by: Lobby (allow skips the greet delay), the chain (deny).
 // Fails: never; a bad entry is a configuration error.
 // `allow` is only by what cannot be forged; the most specific entry wins, deny wins a tie.
 #pragma once

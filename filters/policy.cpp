@@ -2,32 +2,288 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <tuple>
+#include <utility>
+#include <vector>
+
 #include "conf/base/text.hpp"
+#include "filters/registry.hpp"
 
 namespace smtpguard::filters {
+namespace {
 
-bool is_condemned(const SessionFacts& facts) {
-  return facts.access.access == Access::Deny;
+using Kind = Verdict::Kind;
+
+// A finding with its weight.
+struct Weighed {
+  const Finding* finding;
+  Weight weight;
+};
+
+// Failures never lower a sum and passes never raise it, whatever was configured.
+std::int32_t score_of(const Weighed& weighed) {
+  if (weighed.weight.mode != Mode::Score) {
+    return 0;
+  }
+  switch (weighed.finding->outcome) {
+    case Outcome::Fail:
+      return std::max(0, weighed.weight.score);
+    case Outcome::Pass:
+      return std::min(0, weighed.weight.score);
+    case Outcome::Skip:
+    case Outcome::TempError:
+      break;
+  }
+  return 0;
+}
+
+bool refuses_alone(const Weighed& weighed) {
+  return weighed.finding->outcome == Outcome::Fail && weighed.weight.mode == Mode::Require;
+}
+
+bool is_reached(const std::optional<std::int32_t>& threshold, std::int32_t score) {
+  return threshold && score >= *threshold;
+}
+
+Kind by_score(const Thresholds& thresholds, std::int32_t score) {
+  if (is_reached(thresholds.drop, score)) {
+    return Kind::Drop;
+  }
+  if (is_reached(thresholds.reject, score)) {
+    return Kind::Refuse;
+  }
+  if (is_reached(thresholds.defer, score)) {
+    return Kind::Defer;
+  }
+  return is_reached(thresholds.tag, score) ? Kind::Tag : Kind::Pass;
+}
+
+// What a finding that refuses alone does; families may say it otherwise (deny or discard).
+Kind alone(const Finding& finding) {
+  if (finding.test->effect == Test::Effect::Discards) {
+    return Kind::Discard;
+  }
+  return finding.test->effect == Test::Effect::AtOnce ? Kind::Drop : Kind::Refuse;
+}
+
+struct Decision {
+  Kind kind = Kind::Pass;
+  std::int32_t score = 0;
+  const Weighed* by = nullptr;  // what refused alone; null: the sum did
+};
+
+// `weighed` is sorted by name, so that the first of equals decides, whatever order they came in.
+Decision decide(const Policy& policy, const std::vector<Weighed>& weighed, std::int32_t hope) {
+  Decision decision;
+  for (const Weighed& one : weighed) {
+    decision.score += score_of(one);
+    if (refuses_alone(one) && (decision.by == nullptr || alone(*one.finding) > decision.kind)) {
+      decision.by = &one;
+      decision.kind = alone(*one.finding);
+    }
+  }
+  const Kind summed = by_score(policy.thresholds(), decision.score + hope);
+  if (summed > decision.kind) {
+    decision.by = nullptr;
+    decision.kind = summed;
+  }
+  return decision;
+}
+
+Reason reason_of(const Weighed& weighed) {
+  return {name_of(*weighed.finding), weighed.finding->outcome, weighed.weight,
+          weighed.finding->detail};
+}
+
+// The heaviest first, so that a cut line has lost the least.
+std::string in_words(const std::vector<const Weighed*>& failures) {
+  std::vector<const Weighed*> sorted = failures;
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [](const Weighed* a, const Weighed* b) { return score_of(*a) > score_of(*b); });
+  std::string text;
+  for (const Weighed* one : sorted) {
+    text += fmt::format("{}{} ({})", text.empty() ? "" : ", ", one->finding->test->says,
+                        name_of(*one->finding));
+  }
+  return text;
+}
+
+void write_reply(const Policy& policy, const Decision& decision,
+                 const std::vector<Weighed>& weighed, Verdict& verdict) {
+  const bool is_temporary = decision.kind == Kind::Defer || policy.is_soft();
+  verdict.code = is_temporary ? 450 : 550;
+  if (decision.kind == Kind::Drop && !is_temporary) {
+    verdict.code = 554;
+  }
+  std::string_view detail_code = "7.1";
+  if (decision.by != nullptr) {
+    const Test& test = *decision.by->finding->test;
+    detail_code = test.enhanced;
+    verdict.rule = name_of(*decision.by->finding);
+    verdict.text = fmt::format("refused: {} ({})", test.says, verdict.rule);
+    if (!test.mend.empty()) {
+      verdict.text += fmt::format("; {}", test.mend);
+    }
+  } else {
+    verdict.rule = "score";
+    std::vector<const Weighed*> failures;
+    for (const Weighed& one : weighed) {
+      if (score_of(one) > 0) {
+        failures.push_back(&one);
+      }
+    }
+    verdict.text =
+        fmt::format("{}: {}", is_temporary ? "not accepted now" : "refused", in_words(failures));
+    if (failures.size() == 1 && !failures.front()->finding->test->mend.empty()) {
+      verdict.text += fmt::format("; {}", failures.front()->finding->test->mend);
+    }
+  }
+  verdict.enhanced = fmt::format("{}.{}", is_temporary ? 4 : 5, detail_code);
+  if (!policy.contact().empty()) {
+    verdict.text += fmt::format("; {}", policy.contact());
+  }
+}
+
+bool by_name(const Weighed& a, const Weighed& b) {
+  const auto key = [](const Weighed& one) {
+    return std::tuple(one.finding->test->name, std::string_view(one.finding->label),
+                      std::string_view(one.finding->detail), one.weight.score);
+  };
+  return key(a) < key(b);
+}
+
+// What the administrator's own lists say about all other tests of the client.
+bool is_said(const Findings& findings, Test::Effect effect) {
+  return std::any_of(findings.begin(), findings.end(), [&](const Finding& finding) {
+    return finding.test->effect == effect && finding.outcome == Outcome::Pass;
+  });
+}
+
+// Twice: as the policy weighs it, and as it would if nothing were only observed.
+struct Weighing {
+  std::vector<Weighed> weighed;
+  std::vector<Weighed> if_acting;
+};
+
+Weighing weigh(const Policy& policy, const Case& what) {
+  Weighing weighing;
+  const bool is_allowed = is_said(what.findings, Test::Effect::Allows);
+  const bool is_observed = is_said(what.findings, Test::Effect::Observes);
+  for (const Finding& finding : what.findings) {
+    const Test& test = *finding.test;
+    const bool is_about_client = test.about == Test::About::Client;
+    const bool is_passed_over = finding.outcome == Outcome::Skip ||
+                                (is_about_client && what.is_exempt_recipient) ||
+                                (is_about_client && is_allowed && !test.is_fixed);
+    const Weight weight = policy.weight(finding);
+    if (is_passed_over || weight.mode == Mode::Off) {
+      continue;
+    }
+    const bool only_observed = is_observed && is_about_client && !test.is_fixed;
+    weighing.weighed.push_back({&finding, only_observed ? kObserve : weight});
+    weighing.if_acting.push_back({&finding, policy.weight_if_acting(finding)});
+  }
+  std::sort(weighing.weighed.begin(), weighing.weighed.end(), by_name);
+  std::sort(weighing.if_acting.begin(), weighing.if_acting.end(), by_name);
+  return weighing;
+}
+
+}  // namespace
+
+Weight weight_in(const Test& test, Posture posture) {
+  if (test.is_fixed) {
+    return test.lenient;
+  }
+  switch (posture) {
+    case Posture::Observe:
+      return test.balanced.mode == Mode::Off ? kOff : kObserve;
+    case Posture::Lenient:
+      return test.lenient;
+    case Posture::Balanced:
+      return test.balanced;
+    case Posture::Strict:
+      return test.strict;
+  }
+  return kObserve;
+}
+
+Thresholds thresholds_of(Posture posture) {
+  switch (posture) {
+    case Posture::Lenient:
+      return {{}, {}, 12, {}};
+    case Posture::Observe:
+    case Posture::Balanced:
+      return {{}, 6, 8, {}};
+    case Posture::Strict:
+      return {{}, 4, 5, {}};
+  }
+  return {};
+}
+
+Weight Policy::of_test(const Test& test) const {
+  const auto set = weights_.find(test.name);
+  return set == weights_.end() || test.is_fixed ? weight_in(test, posture_) : set->second;
+}
+
+Weight Policy::weight(const Finding& finding) const {
+  const Weight weight = of_test(*finding.test);
+  // Of a family the finding knows its own weight; the policy says whether it counts at all.
+  const bool counts = weight.mode == Mode::Score || weight.mode == Mode::Require;
+  return counts && finding.weight ? *finding.weight : weight;
+}
+
+Weight Policy::weight_if_acting(const Finding& finding) const {
+  const Weight own = weight(finding);
+  if (own.mode != Mode::Observe) {
+    return own;
+  }
+  const Posture from = posture_ == Posture::Observe ? Posture::Balanced : posture_;
+  for (const Posture posture : {Posture::Lenient, Posture::Balanced, Posture::Strict}) {
+    if (posture < from) {
+      continue;
+    }
+    const Weight weight = weight_in(*finding.test, posture);
+    if (weight.mode == Mode::Score || weight.mode == Mode::Require) {
+      return finding.weight ? *finding.weight : weight;
+    }
+  }
+  return own;
+}
+
+Verdict judge(const Policy& policy, const Case& what) {
+  const auto [weighed, if_acting] = weigh(policy, what);
+  Verdict verdict;
+  for (const Weighed& one : weighed) {
+    if (one.finding->outcome == Outcome::TempError) {
+      verdict.unknown.push_back(reason_of(one));
+    } else if (refuses_alone(one) || score_of(one) != 0) {
+      verdict.counted.push_back(reason_of(one));
+    } else if (one.weight.mode == Mode::Observe && one.finding->outcome == Outcome::Fail) {
+      verdict.observed.push_back({name_of(*one.finding), one.finding->outcome,
+                                  policy.weight_if_acting(*one.finding), one.finding->detail});
+    }
+  }
+  const Decision decision = decide(policy, weighed, what.hope);
+  const Decision would = decide(policy, if_acting, what.hope);
+  verdict.kind = decision.kind;
+  verdict.score = decision.score;
+  verdict.would_be = would.kind;
+  verdict.would_score = would.score;
+  if (verdict.kind != Kind::Pass) {
+    write_reply(policy, decision, weighed, verdict);
+  }
+  if (!verdict.refuses()) {
+    verdict.code = 250;
+    verdict.enhanced.clear();
+    verdict.text.clear();
+  }
+  return verdict;
 }
 
 bool is_exempt_recipient(std::string_view local_part) {
   return equals_ignoring_case(local_part, "postmaster") ||
          equals_ignoring_case(local_part, "abuse");
-}
-
-Verdict judge_recipient(const SessionFacts& facts, const RecipientDomains& ours,
-                        std::string_view local_part, std::string_view domain) {
-  if (!ours.contains(domain)) {
-    return {Verdict::Kind::Refuse, 550, "5.7.1", "relaying denied: not a recipient of this site",
-            "relay.foreign"};
-  }
-  if (is_condemned(facts) && !is_exempt_recipient(local_part)) {
-    return {Verdict::Kind::Refuse, 550, "5.7.1",
-            fmt::format("client address {} is refused by this site's access list",
-                        facts.client.address.to_string()),
-            fmt::format("access.deny {}", facts.access.entry.to_string())};
-  }
-  return {};
 }
 
 }  // namespace smtpguard::filters

@@ -49,6 +49,43 @@ bool RecipientDomains::contains(std::string_view domain) const {
   return false;
 }
 
+bool RecipientPatterns::add(std::string_view entry) {
+  const auto at = entry.rfind('@');
+  if (at == std::string_view::npos) {
+    if (!is_entry(entry)) {
+      return false;
+    }
+    domains_.add(entry);
+    return true;
+  }
+  if (at == 0 || entry.substr(at + 1).starts_with('.') || !is_entry(entry.substr(at + 1))) {
+    return false;
+  }
+  addresses_.insert(to_lower(entry));
+  return true;
+}
+
+bool RecipientPatterns::has_address(std::string_view local_part, std::string_view domain) const {
+  return !addresses_.empty() &&
+         addresses_.contains(to_lower(std::string(local_part) + '@' + std::string(domain)));
+}
+
+bool RecipientPatterns::has_domain(std::string_view domain) const {
+  return !domain.empty() && domains_.contains(domain);
+}
+
+RecipientPatterns read_recipient_patterns(conf::Reader& section, std::string_view key) {
+  RecipientPatterns patterns;
+  for (const auto& entry : section.strings(key)) {
+    if (!patterns.add(entry.value)) {
+      section.refuse(key, entry,
+                     "\"user@example.org\", \"example.org\" (the domain itself), "
+                     "\".example.org\" (all below it)");
+    }
+  }
+  return patterns;
+}
+
 RecipientDomains read_recipients(conf::Reader section) {
   RecipientDomains domains;
   const bool is_given = section.has("domains") || section.has("files");

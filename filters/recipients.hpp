@@ -27,6 +27,23 @@ class RecipientDomains {
   std::set<std::string, std::less<>> domains_;
 };
 
+// RecipientPatterns — some recipients: whole addresses, domains, and all names below a domain.
+class RecipientPatterns {
+ public:
+  // "user@example.org", "example.org" or ".example.org"; false: it is none of them.
+  bool add(std::string_view entry);
+  bool has_address(std::string_view local_part, std::string_view domain) const;
+  bool has_domain(std::string_view domain) const;
+  bool empty() const { return addresses_.empty() && domains_.empty(); }
+
+ private:
+  std::set<std::string, std::less<>> addresses_;  // in lower case, local part included
+  RecipientDomains domains_;
+};
+
+// Reads a list of them; what is none is told in the report.
+RecipientPatterns read_recipient_patterns(conf::Reader& section, std::string_view key);
+
 // Reads [recipients]. No domain at all is an error: every recipient would be refused.
 RecipientDomains read_recipients(conf::Reader section);
 

@@ -4,10 +4,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "conf/base/clock.hpp"
+#include "filters/session_facts.hpp"
+#include "filters/verdict.hpp"
 
 namespace smtpguard::filters {
 
@@ -23,6 +27,7 @@ enum class Ending : std::uint8_t {
   NotReading,    // the client did not take our replies
   Abuse,         // a limit of ours: errors, commands, line length, time
   Refused,       // admission: too many connections
+  Dropped,       // the policy ended it
   BadProxy,      // a trusted front end sent no proper PROXY header
   Shutdown,      // we stopped
   Fault,         // our own trouble
@@ -46,9 +51,29 @@ struct SessionRecord {
   std::uint64_t message_octets = 0;
   std::string backend;          // the endpoint that was used last; empty: none was opened
   std::string backend_trouble;  // the first trouble with it
+  // The hardest of its recipients; if none was judged, that of the client alone.
+  std::optional<Verdict> verdict;
+  std::uint32_t relay_attempts = 0;  // recipients that are not ours
+  std::uint32_t discarded = 0;       // messages that were accepted and thrown away
 
   // "<address>:code"; counts what is over the bound.
   void add_recipient(std::string_view address, std::uint16_t code);
 };
+
+// What kind of session it was, in one word for statistics and for who bans by the log.
+enum class SessionClass : std::uint8_t {
+  Delivered,  // at least one message
+  Refused,    // recipients or messages were refused, none was delivered
+  Deferred,   // the same, but it may come back
+  Early,      // it talked before its turn, and came to nothing
+  Abuse,      // another protocol, limits, floods
+  Scanner,    // a known scanner, or one who left after our greeting or EHLO
+  Probe,      // it looked at us and left without a transaction
+  Timeout,    // it was silent for too long
+  Monitor,    // ours: not to be banned
+  Closed,     // we could not or would not serve it: too many connections, a stop, a fault
+};
+SessionClass classify(const SessionFacts& facts, const SessionRecord& record);
+std::string_view to_string(SessionClass kind);
 
 }  // namespace smtpguard::filters

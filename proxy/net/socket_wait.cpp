@@ -5,37 +5,35 @@
 namespace smtpguard::net {
 
 Awaitable<Wake> SocketWait::readable(Socket& socket, TimePoint deadline) {
-  if (aborted_) {
-    co_return Wake::Abort;
-  }
-  if (std::exchange(nudged_, false)) {
-    co_return Wake::Nudge;
-  }
-  expired_ = false;
-  is_for_reading_ = true;
-  waiting_ = &socket;
-  wheel_.arm(*this, deadline);
-  // The outcome is read from state: which of the wakers won does not matter.
-  [[maybe_unused]] const auto result = co_await socket.async_wait(Socket::wait_read, kUseTuple);
-  waiting_ = nullptr;
-  disarm();
-  if (std::exchange(nudged_, false) && !aborted_) {
-    co_return Wake::Nudge;
-  }
-  co_return outcome();
+  return wait(socket, deadline, Socket::wait_read);
 }
 
 Awaitable<Wake> SocketWait::writable(Socket& socket, TimePoint deadline) {
+  return wait(socket, deadline, Socket::wait_write);
+}
+
+Awaitable<Wake> SocketWait::nudged(Socket& socket, TimePoint deadline) {
+  return wait(socket, deadline, Socket::wait_error);
+}
+
+Awaitable<Wake> SocketWait::wait(Socket& socket, TimePoint deadline, Socket::wait_type type) {
   if (aborted_) {
     co_return Wake::Abort;
   }
+  heeds_nudge_ = type != Socket::wait_write;
+  if (heeds_nudge_ && std::exchange(nudged_, false)) {
+    co_return Wake::Nudge;
+  }
   expired_ = false;
-  is_for_reading_ = false;
   waiting_ = &socket;
   wheel_.arm(*this, deadline);
-  [[maybe_unused]] const auto result = co_await socket.async_wait(Socket::wait_write, kUseTuple);
+  // The outcome is read from state: which of the wakers won does not matter.
+  [[maybe_unused]] const auto result = co_await socket.async_wait(type, kUseTuple);
   waiting_ = nullptr;
   disarm();
+  if (heeds_nudge_ && std::exchange(nudged_, false) && !aborted_) {
+    co_return Wake::Nudge;
+  }
   co_return outcome();
 }
 
@@ -48,7 +46,7 @@ Wake SocketWait::outcome() {
 
 void SocketWait::nudge() noexcept {
   nudged_ = true;
-  if (is_for_reading_) {
+  if (heeds_nudge_) {
     cancel();
   }
 }

@@ -20,8 +20,10 @@ class SocketWait final : private DeadlineWheel::Entry {
   Awaitable<Wake> readable(Socket& socket, TimePoint deadline);
   // A nudge does not end a wait for writing: who has begun to write a reply ends it first.
   Awaitable<Wake> writable(Socket& socket, TimePoint deadline);
+  // Waits for a nudge alone, whatever the client sends meanwhile; Ready: the connection broke.
+  Awaitable<Wake> nudged(Socket& socket, TimePoint deadline);
 
-  // From a shutdown, later a DNS answer. Safe before, during and after a wait: the next wait for
+  // From a shutdown or a DNS answer. Safe before, during and after a wait: the next wait for
   // reading returns at once if none is outstanding.
   void nudge() noexcept;
 
@@ -30,13 +32,14 @@ class SocketWait final : private DeadlineWheel::Entry {
   bool is_aborted() const { return aborted_; }
 
  private:
+  Awaitable<Wake> wait(Socket& socket, TimePoint deadline, Socket::wait_type type);
   Wake outcome();
   void cancel() noexcept;
   void on_deadline() noexcept override;
 
   DeadlineWheel& wheel_;
   Socket* waiting_ = nullptr;
-  bool is_for_reading_ = false;
+  bool heeds_nudge_ = false;
   bool expired_ = false;
   bool nudged_ = false;
   bool aborted_ = false;

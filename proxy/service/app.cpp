@@ -215,7 +215,8 @@ int serve(const CommandLine& line, Settings settings, Logs& logs, Sockets socket
   session::SessionLog session_log(logs.text, logs.json, daemon, settings.runtime.log_events);
   fit_connections(settings.runtime.limits, daemon);
   session::Worker worker(session_log,
-                         std::make_shared<const session::RuntimeConfig>(settings.runtime));
+                         std::make_shared<const session::RuntimeConfig>(settings.runtime),
+                         settings.fixed.dns);
   for (std::size_t i = 0; i < sockets.listeners.size(); ++i) {
     worker.listen(settings.fixed.listeners[i], std::move(sockets.listeners[i]));
     daemon.info(fmt::format("listening on {}, backend {} ({})",

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "conf/base/escape.hpp"
 #include "conf/reader.hpp"
@@ -12,7 +13,6 @@ namespace smtpguard::service {
 namespace {
 
 using session::ListenerSettings;
-using session::PolicySettings;
 
 std::string read_hostname(conf::Reader& root) {
   std::string name;
@@ -31,27 +31,14 @@ std::string read_hostname(conf::Reader& root) {
   return name;
 }
 
-bool is_policy_name(std::string_view name) {
-  return !name.empty() && name.size() <= 32 && std::all_of(name.begin(), name.end(), [](char c) {
-    return is_alnum(c) || c == '-' || c == '_';
-  });
-}
-
-std::vector<PolicySettings> read_policies(conf::Reader& root) {
-  std::vector<PolicySettings> policies;
-  for (auto& section : root.named_sections("policy")) {
-    if (!is_policy_name(section.name())) {
-      section.error("", "bad name; allowed: 1 to 32 letters, digits, hyphens, underscores");
-    }
-    policies.push_back(session::read_policy(section));
+// What the same sections say of verdicts belongs to the rulebook.
+void read_greetings(conf::Reader& root, const filters::PolicySet& policies,
+                    session::RuntimeConfig& config) {
+  conf::Reader all = root.section("policy");
+  for (const filters::NamedPolicy& policy : policies.all()) {
+    conf::Reader section = all.section(policy.name);
+    config.greetings[policy.name] = session::read_greeting(section);
   }
-  // "default" is always there, and read as an absent table its keys are known in any case.
-  const bool has_default = std::any_of(policies.begin(), policies.end(),
-                                       [](const auto& policy) { return policy.name == "default"; });
-  if (!has_default) {
-    policies.push_back(session::read_policy(root.section("policy").section("default")));
-  }
-  return policies;
 }
 
 // Whether a server bound to `listener` gets what is sent to `target`. Not known here: which other
@@ -101,7 +88,7 @@ void check_backend(conf::Reader backend, const Endpoint& address,
   }
 }
 
-std::vector<Placed> read_listeners(conf::Reader& root, const std::vector<PolicySettings>& policies,
+std::vector<Placed> read_listeners(conf::Reader& root, const filters::PolicySet& policies,
                                    std::vector<ListenerSettings>& out) {
   std::vector<Placed> placed;
   auto sections = root.sections("listener");
@@ -117,15 +104,15 @@ std::vector<Placed> read_listeners(conf::Reader& root, const std::vector<PolicyS
   return placed;
 }
 
-void warn_of_unused_policies(conf::Reader& root, const Settings& settings,
-                             const std::vector<PolicySettings>& policies) {
-  for (const auto& policy : policies) {
+void warn_of_unused_policies(conf::Reader& root, const Settings& settings) {
+  for (const filters::NamedPolicy& policy : settings.runtime.rules.policies.all()) {
     const bool is_used =
+        !policy.recipients.empty() ||
         std::any_of(settings.fixed.listeners.begin(), settings.fixed.listeners.end(),
-                    [&](const auto& listener) { return listener.policy.name == policy.name; });
+                    [&](const auto& listener) { return listener.policy == policy.name; });
     if (!is_used && policy.name != "default") {
       auto section = root.section("policy").section(policy.name);
-      section.warning("", "no listener uses this policy");
+      section.warning("", "no listener and no recipient uses this policy");
     }
   }
 }
@@ -137,12 +124,14 @@ LoadedSettings read_settings(const conf::Document& document, conf::FileSource& f
   conf::Reader root = reading.root();
 
   settings.runtime.hostname = read_hostname(root);
-  const auto policies = read_policies(root);
+  settings.runtime.rules = filters::read_rulebook(root, settings.runtime.hostname);
+  const filters::PolicySet& policies = settings.runtime.rules.policies;
+  read_greetings(root, policies, settings.runtime);
   auto listeners = read_listeners(root, policies, settings.fixed.listeners);
   conf::Reader backend = root.section("backend");
   settings.runtime.backend = session::read_backend(backend);
-  settings.runtime.recipients = filters::read_recipients(root.section("recipients"));
-  settings.runtime.access = filters::read_access(root.section("access"));
+  settings.fixed.dns = dns::read_settings(root.section("dns"));
+  settings.runtime.dns_budget = settings.fixed.dns.budget;
   settings.runtime.limits = session::read_limits(root.section("limits"));
   settings.fixed.log = session::read_log(root.section("log"));
   settings.fixed.control = control::read_control(root.section("control"));
@@ -150,7 +139,7 @@ LoadedSettings read_settings(const conf::Document& document, conf::FileSource& f
 
   check_listeners(listeners, reading.report());
   check_backend(backend, settings.runtime.backend.address, listeners, reading.report());
-  warn_of_unused_policies(root, settings, policies);
+  warn_of_unused_policies(root, settings);
   reading.finish();
 
   settings.warnings = reading.report().warnings();

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "conf/file_source.hpp"
+#include "dns/settings.hpp"
 #include "proxy/control/settings.hpp"
 #include "proxy/session/settings.hpp"
 
@@ -17,6 +18,7 @@ namespace smtpguard::service {
 struct StaticConfig {
   std::vector<session::ListenerSettings> listeners;
   session::LogSettings log;
+  dns::Settings dns;
   control::ControlSettings control;
 };
 

@@ -88,7 +88,7 @@ net::Awaitable<void> BodyRelay::pass_on() {
                             fmt::format("message too big: the limit is {} octets", size_limit_)),
            "message.size");
   }
-  if (refusal_) {
+  if (refusal_ || is_discarding_) {
     co_return;
   }
   if (!backend_.is_silent_in_body()) {

@@ -45,6 +45,8 @@ class BodyRelay {
         session_deadline_(limits.session_deadline),
         decoder_(limits.rules) {}
 
+  // The message is read to its end and given to nobody.
+  void discard() { is_discarding_ = true; }
   // `preface`: header lines of ours, written before the message; they do not count in its size.
   net::Awaitable<Outcome> run(std::string preface);
 
@@ -72,6 +74,7 @@ class BodyRelay {
   smtp::DataEncoder encoder_;
   std::optional<smtp::Reply> refusal_;
   std::string reason_;
+  bool is_discarding_ = false;
 };
 
 }  // namespace smtpguard::session

@@ -25,6 +25,8 @@ class ClientChannel {
   // Waits until take() has something to give. `read_at_once`: try before waiting (in a body, where
   // more is likely there already).
   net::Awaitable<Fill> fill(TimePoint deadline, bool read_at_once, std::size_t at_most);
+  // Waits for a nudge alone; what the client sends meanwhile stays in the socket.
+  net::Awaitable<net::Wake> nudged(TimePoint deadline) { return wait_.nudged(socket_, deadline); }
   // What fill() got. Valid until the next co_await; what is not used must be given to keep().
   std::string_view take();
   void keep(std::string_view rest);

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "dns/resolver.hpp"
 #include "proxy/net/deadline_wheel.hpp"
 #include "proxy/net/types.hpp"
 #include "proxy/session/admission.hpp"
@@ -25,6 +26,7 @@ struct Context {
   net::DeadlineWheel& wheel;
   Admission& admission;
   SessionLog& log;
+  dns::Resolver& resolver;
   // Shared with the sessions that began under it: a reload swaps it, they keep theirs.
   std::shared_ptr<const RuntimeConfig> config;
   // Learned at the last hand-off or probe; nothing before the first.

@@ -35,13 +35,18 @@ void Lobby::Visitor::cancel() noexcept {
 }
 
 filters::SessionFacts Lobby::Visitor::facts() const {
+  if (inquiry) {
+    return inquiry->facts;
+  }
   filters::SessionFacts facts;
   facts.id = id;
   facts.client = client;
   facts.listener = local;
-  facts.access = access;
-  facts.misbehaviour.early = talked_early ? 1 : 0;
   return facts;
+}
+
+const GreetingSettings& Lobby::Visitor::greeting() const {
+  return inquiry->config->greetings.find(listener.policy)->second;
 }
 
 Lobby::~Lobby() {
@@ -74,6 +79,7 @@ void Lobby::receive(net::Socket socket, const Endpoint& client, const ListenerSe
 void Lobby::wait(Held visitor, TimePoint deadline) {
   Visitor& waiting = *visitor;
   waiting.is_expired = false;
+  waiting.deadline = deadline;
   waiting.socket.async_wait(net::Socket::wait_read,
                             [this, &waiting](const net::ErrorCode&) { on_wake(waiting); });
   visitors_.push_back(*visitor.release());
@@ -137,27 +143,48 @@ void Lobby::read_proxy_header(Held visitor) {
 
 void Lobby::admit(Held visitor) {
   const RuntimeConfig& config = *context_.config;
-  visitor->access = filters::look_up(config.access, visitor->client.address);
   const bool came_by_front_end = visitor->client != visitor->peer;
-  context_.log.connect(visitor->facts(), came_by_front_end ? &visitor->peer : nullptr);
+  filters::SessionFacts facts = visitor->facts();
+  facts.standing = config.rules.site.standing_of(facts.client.address);
+  facts.is_monitor = config.rules.site.networks.monitors.contains(facts.client.address);
+  context_.log.connect(facts, filters::look_up(config.rules.site.access, facts.client.address),
+                       came_by_front_end ? &visitor->peer : nullptr);
   auto place = context_.admission.enter(visitor->client.address, config.limits);
   if (const auto* refusal = std::get_if<Admission::Refusal>(&place)) {
     return dismiss(std::move(visitor), Ending::Refused, to_string(*refusal));
   }
   visitor->ticket = std::get<Admission::Ticket>(std::move(place));
-  const PolicySettings& policy = visitor->listener.policy;
-  const bool is_known_good = visitor->access.access == filters::Access::Allow;
-  if (is_known_good || policy.greet_delay == 0ms) {
+  visitor->inquiry =
+      std::make_unique<Inquiry>(context_, visitor->listener.policy, std::move(facts));
+  greet(std::move(visitor));
+}
+
+// All questions about the client are asked while it waits.
+void Lobby::greet(Held visitor) {
+  Inquiry& inquiry = *visitor->inquiry;
+  const GreetingSettings& greeting = visitor->greeting();
+  const bool is_known_good =
+      inquiry.facts.standing == filters::Standing::Allowed || inquiry.facts.is_monitor;
+  inquiry.investigation.pursue(visitor->began);
+  if (is_known_good || greeting.greet_delay == 0ms) {
     return let_in(std::move(visitor));
   }
-  if (policy.teaser) {
-    net::write_some(visitor->socket, fmt::format("220-{} ESMTP\r\n", config.hostname));
+  if (greeting.teaser) {
+    inquiry.is_teased = true;
+    net::write_some(visitor->socket, fmt::format("220-{} ESMTP\r\n", inquiry.config->hostname));
   }
-  const TimePoint deadline = visitor->began + policy.greet_delay;
+  // A visitor that still waits when the early window is over waits for the answers alone.
+  inquiry.investigation.call_when_answered([&waiting = *visitor] {
+    if (SteadyClock::now() >= waiting.began + waiting.greeting().greet_delay) {
+      waiting.cancel();
+    }
+  });
+  const TimePoint deadline = visitor->began + greeting.greet_delay;
   wait(std::move(visitor), deadline);
 }
 
 void Lobby::on_early_window(Held visitor) {
+  Inquiry& inquiry = *visitor->inquiry;
   const net::Io peeked =
       net::peek_some(visitor->socket, std::span(context_.scratch.data(), kPeeked));
   switch (peeked.status) {
@@ -165,20 +192,29 @@ void Lobby::on_early_window(Held visitor) {
       return dismiss(std::move(visitor), Ending::ClientClosed, "before the greeting");
     case net::Io::Status::Broken:
       return dismiss(std::move(visitor), Ending::ClientReset, "before the greeting");
-    case net::Io::Status::WouldBlock:
-      if (!visitor->is_expired) {
-        const TimePoint deadline = visitor->began + visitor->listener.policy.greet_delay;
+    case net::Io::Status::WouldBlock: {
+      const TimePoint now = visitor->is_expired ? std::max(SteadyClock::now(), visitor->deadline)
+                                                : SteadyClock::now();
+      const TimePoint window_end = visitor->began + visitor->greeting().greet_delay;
+      const TimePoint last = visitor->began + visitor->greeting().greet_max;
+      if (now < window_end) {
+        return wait(std::move(visitor), window_end);
+      }
+      inquiry.investigation.look(now);
+      if (!inquiry.investigation.is_complete() && now < last) {
+        const TimePoint deadline = std::min(last, inquiry.investigation.deadline());
         return wait(std::move(visitor), deadline);
       }
       break;
+    }
     case net::Io::Status::Done: {
-      visitor->talked_early = true;
+      ++inquiry.facts.misbehaviour.early;
       const std::chrono::duration<double> after = SteadyClock::now() - visitor->began;
-      context_.log.early(visitor->facts(), {"early",
-                                            "connect",
-                                            {context_.scratch.data(), peeked.count},
-                                            peeked.count,
-                                            after.count()});
+      context_.log.early(inquiry.facts, {"early",
+                                         "connect",
+                                         {context_.scratch.data(), peeked.count},
+                                         peeked.count,
+                                         after.count()});
       break;
     }
   }
@@ -186,8 +222,9 @@ void Lobby::on_early_window(Held visitor) {
 }
 
 void Lobby::let_in(Held visitor) {
-  begin_session_(Arrival{std::move(visitor->socket), std::move(visitor->ticket), visitor->facts(),
-                         visitor->began, visitor->listener.body});
+  visitor->inquiry->investigation.call_when_answered(nullptr);
+  begin_session_(Arrival{std::move(visitor->socket), std::move(visitor->ticket),
+                         std::move(visitor->inquiry), visitor->began, visitor->listener.body});
 }
 
 void Lobby::dismiss(Held visitor, Ending ending, std::string_view detail) {
@@ -205,6 +242,9 @@ void Lobby::dismiss(Held visitor, Ending ending, std::string_view detail) {
     net::write_some(visitor->socket, reply.to_wire());
     record.deferred = 1;
     context_.log.reply(facts, nullptr, reply);
+  }
+  if (visitor->inquiry) {
+    record.verdict = visitor->inquiry->judge.of_client(facts);
   }
   context_.log.end(facts, record, SteadyClock::now());
 }

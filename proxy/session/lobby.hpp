@@ -2,8 +2,9 @@
 // Owns: the visitors: one small object each, without coroutine or buffer.   Called by: Listener.
 // Fails: who closes, is refused or sends a bad PROXY header is logged and gone; out of memory, the
 // visitor at hand is gone and receive() throws.
-// Steps 1 and 2 of a connection's path: PROXY header from trusted networks, admission, the teaser,
-// then the early window, until bytes come or it is over. Then a Session begins.
+// Steps 1 and 2 of a connection's path: PROXY header from trusted networks, admission, questions to
+// the DNS, the teaser, then the early window: until bytes come, or it is over and all answers are
+// in. Then a Session begins.
 #pragma once
 
 #include <boost/intrusive/list.hpp>
@@ -15,6 +16,7 @@
 #include "proxy/net/deadline_wheel.hpp"
 #include "proxy/net/tcp.hpp"
 #include "proxy/session/context.hpp"
+#include "proxy/session/inquiry.hpp"
 #include "proxy/session/session.hpp"
 
 namespace smtpguard::session {
@@ -47,7 +49,9 @@ class Lobby {
 
     void on_deadline() noexcept override;
     void cancel() noexcept;
+    // Until there is an inquiry.
     filters::SessionFacts facts() const;
+    const GreetingSettings& greeting() const;
 
     net::Socket socket;
     Endpoint peer;    // of the socket
@@ -58,9 +62,9 @@ class Lobby {
     std::string id = make_session_id();
     std::unique_ptr<std::string> proxy_header;  // while it is being read
     Admission::Ticket ticket;
-    filters::AccessAnswer access;
+    std::unique_ptr<Inquiry> inquiry;  // since admission
+    TimePoint deadline;
     bool is_expired = false;
-    bool talked_early = false;
   };
   using Visitors = boost::intrusive::list<
       Visitor,
@@ -76,6 +80,7 @@ class Lobby {
   void read_proxy_header(Held visitor);
   // The client's true address is known.
   void admit(Held visitor);
+  void greet(Held visitor);
   void on_early_window(Held visitor);
   void let_in(Held visitor);
   void dismiss(Held visitor, filters::Ending ending, std::string_view detail);

@@ -6,7 +6,6 @@
 #include <chrono>
 #include <utility>
 
-#include "filters/policy.hpp"
 #include "proxy/session/body_relay.hpp"
 #include "proxy/smtp/trace_header.hpp"
 
@@ -41,6 +40,9 @@ net::Awaitable<void> Session::run() {
     context_.log.early(facts_, {"early", "connect", early, early.size(), seconds_since_connect()});
   }
   dialog_.set_offer(offer());
+  if (!inquiry_->is_teased) {  // a greeting that has begun is finished
+    drop_if_due();
+  }
   while (!is_ended_) {
     smtp::Action action = dialog_.next_action();
     switch (action.kind) {
@@ -51,7 +53,7 @@ net::Awaitable<void> Session::run() {
         co_await say(action);
         break;
       case Kind::Judge:
-        judge();
+        co_await judge();
         break;
       case Kind::Ask:
         co_await ask(action.question);
@@ -76,16 +78,18 @@ net::Awaitable<void> Session::run() {
 
 Session::Session(Context& context, Arrival arrival)
     : context_(context),
-      config_(context.config),
+      inquiry_(std::move(arrival.inquiry)),
+      config_(inquiry_->config),
       body_settings_(arrival.body),
       ticket_(std::move(arrival.ticket)),
-      facts_(std::move(arrival.facts)),
+      facts_(inquiry_->facts),
       client_(context, std::move(arrival.socket)),
       backend_(context, config_->backend, client_.wait()),
       dialog_(config_->hostname, facts_.id, dialog_limits(config_->limits)),
       command_deadline_(SteadyClock::now() + config_->limits.command_timeout),
       session_deadline_(arrival.began + config_->limits.session_timeout) {
   record_.began = arrival.began;
+  inquiry_->investigation.call_when_answered([this] { client_.wait().nudge(); });
 }
 
 net::Awaitable<void> Session::read_command() {
@@ -96,6 +100,7 @@ net::Awaitable<void> Session::read_command() {
       std::string_view input = client_.take();
       dialog_.on_input(input);
       client_.keep(input);
+      learn_from_input();
       break;
     }
     case ClientChannel::Fill::Nudge:
@@ -150,7 +155,12 @@ net::Awaitable<void> Session::relay_body() {
   body_began_ = SteadyClock::now();
   BodyRelay relay(context_, client_, backend_,
                   {body_rules(), dialog_.offer().message_size, session_deadline_});
-  std::string preface = trace_header();
+  const bool is_discarded = dialog_.is_discarding();
+  if (is_discarded) {
+    relay.discard();
+    reason_ = "access.discard";
+  }
+  std::string preface = trace_header() + tag_header();
   body_ = &relay;
   const BodyRelay::Outcome outcome = co_await relay.run(std::move(preface));
   body_ = nullptr;
@@ -162,6 +172,7 @@ net::Awaitable<void> Session::relay_body() {
   tell_backend_trouble();
   switch (outcome) {
     case BodyRelay::Outcome::Complete:
+      is_discarded_ = is_discarded;
       dialog_.on_body_complete();
       break;
     case BodyRelay::Outcome::Refused:
@@ -186,34 +197,13 @@ net::Awaitable<void> Session::relay_body() {
   }
 }
 
-// MAIL of a condemned client costs no backend connection; the verdict is told at RCPT.
-void Session::judge() {
-  const smtp::Command& command = dialog_.command();
-  smtp::Judgement judgement;
-  if (command.verb == smtp::Verb::Mail) {
-    record_.sender = fmt::format("<{}>", command.path.address());
-    ++record_.transactions;
-    if (filters::is_condemned(facts_)) {
-      judgement.kind = smtp::Judgement::Kind::Hold;
-    }
-  } else {
-    const filters::Verdict verdict = filters::judge_recipient(
-        facts_, config_->recipients, command.path.local_part, command.path.domain);
-    if (verdict.kind == filters::Verdict::Kind::Refuse) {
-      reason_ = verdict.reason;
-      judgement.kind = smtp::Judgement::Kind::Refuse;
-      judgement.reply = with_id(smtp::make_reply(verdict.code, verdict.enhanced, verdict.text));
-    }
-  }
-  dialog_.on_judgement(judgement);
-}
-
 smtp::Reply Session::with_id(smtp::Reply reply) const {
   reply.lines.front() += fmt::format(" (session {})", facts_.id);
   return reply;
 }
 
 void Session::tell(const smtp::Note& note) {
+  has_news_ = true;
   const bool is_pipelining = note.kind == smtp::Note::Kind::Pipelining;
   std::uint32_t& counter =
       is_pipelining ? facts_.misbehaviour.pipelining : facts_.misbehaviour.bare_lf;
@@ -233,7 +223,11 @@ void Session::log_reply(const smtp::Action& action) {
   record_.deferred += reply.is_temporary_failure() && !action.is_complaint ? 1U : 0U;
   const smtp::Command& command = dialog_.command();
   if (std::exchange(body_reply_is_due_, false)) {
-    record_.delivered += reply.is_positive() ? 1U : 0U;
+    if (std::exchange(is_discarded_, false)) {
+      ++record_.discarded;
+    } else {
+      record_.delivered += reply.is_positive() ? 1U : 0U;
+    }
     const std::chrono::duration<double> took = SteadyClock::now() - body_began_;
     context_.log.data(facts_, {body_octets_, took.count(), body_normalised_}, reply,
                       std::exchange(reason_, {}));
@@ -250,8 +244,6 @@ void Session::log_reply(const smtp::Action& action) {
   switch (dialog_.verb_in_hand()) {
     case smtp::Verb::Helo:
     case smtp::Verb::Ehlo:
-      facts_.helo = dialog_.helo();
-      facts_.is_esmtp = dialog_.is_esmtp();
       context_.log.helo(facts_);
       break;
     case smtp::Verb::Mail:
@@ -291,6 +283,9 @@ void Session::finish() {
     context_.log.reply(facts_, nullptr, farewell);
   }
   record_.commands = dialog_.commands();
+  if (!record_.verdict) {
+    tell(inquiry_->judge.of_client(facts_));
+  }
   if (client_.lost() != ClientChannel::Loss::None) {
     record_.ending = ending_of_loss();
   } else if (dialog_.has_quit()) {
@@ -360,7 +355,7 @@ smtp::Offer Session::offer() const {
   const std::uint64_t theirs = offer.capabilities.size;
   offer.message_size = theirs == 0 ? ours : std::min(ours, theirs);
   // Withheld from strangers (DESIGN section 3): who pipelines all the same gives itself away.
-  offer.pipelining = facts_.access.access == filters::Access::Allow;
+  offer.pipelining = facts_.standing == filters::Standing::Allowed;
   return offer;
 }
 

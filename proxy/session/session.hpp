@@ -1,5 +1,6 @@
 // Session — carries one client from the greeting to the close; knows no SMTP, judges nothing.
-// Owns: the client's socket, the dialog, the backend connection, the record; all die with it.
+// Owns: the client's socket, the inquiry, the dialog, the backend connection, the record; all die
+// with it.
 // Called by: Worker, which spawns run() and keeps a list of the living.
 // Fails: never outwards; every end is told in the record. An exception is a bug: the Worker counts
 // it.
@@ -9,13 +10,16 @@
 
 #include <boost/intrusive/list.hpp>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
-#include "filters/session_facts.hpp"
 #include "filters/session_record.hpp"
+#include "filters/verdict.hpp"
 #include "proxy/session/backend.hpp"
 #include "proxy/session/client_channel.hpp"
 #include "proxy/session/context.hpp"
+#include "proxy/session/inquiry.hpp"
 #include "proxy/smtp/server_dialog.hpp"
 
 namespace smtpguard::session {
@@ -26,7 +30,7 @@ class BodyRelay;
 struct Arrival {
   net::Socket socket;
   Admission::Ticket ticket;
-  filters::SessionFacts facts;
+  std::unique_ptr<Inquiry> inquiry;
   TimePoint began;
   BodySettings body;
 };
@@ -67,7 +71,18 @@ class Session : public boost::intrusive::list_base_hook<
   net::Awaitable<void> say(const smtp::Action& action);
   net::Awaitable<void> ask(const smtp::Question& question);
   net::Awaitable<void> relay_body();
-  void judge();
+  net::Awaitable<void> judge();
+  void judge_sender();
+  net::Awaitable<void> judge_recipient();
+  net::Awaitable<void> wait_for_answers();
+  // After each line of the client: what it tells of the client.
+  void learn_from_input();
+  void learn_from_complaint();
+  // What ends a session at once does not wait for a recipient.
+  void drop_if_due();
+  void drop(const filters::Verdict& verdict);
+  // Findings are told once, the hardest verdict is kept.
+  void tell(const filters::Verdict& verdict);
   void tell(const smtp::Note& note);
   void log_reply(const smtp::Action& action);
   void tell_backend_trouble();
@@ -80,14 +95,16 @@ class Session : public boost::intrusive::list_base_hook<
   smtp::Offer offer() const;
   smtp::BodyRules body_rules() const;
   std::string trace_header() const;
+  std::string tag_header() const;
   smtp::ClientIdentity identity() const;
   double seconds_since_connect() const;
 
   Context& context_;
+  std::unique_ptr<Inquiry> inquiry_;
   std::shared_ptr<const RuntimeConfig> config_;
   BodySettings body_settings_;
   Admission::Ticket ticket_;
-  filters::SessionFacts facts_;
+  filters::SessionFacts& facts_;  // of the inquiry
   filters::SessionRecord record_;
   ClientChannel client_;
   Backend backend_;
@@ -95,12 +112,16 @@ class Session : public boost::intrusive::list_base_hook<
 
   TimePoint command_deadline_;
   TimePoint session_deadline_;
-  const BodyRelay* body_ = nullptr;  // while it runs, in relay_body()
-  std::string reason_;               // why our policy refused, for the log of the next reply
+  const BodyRelay* body_ = nullptr;      // while it runs, in relay_body()
+  std::string reason_;                   // why our policy refused, for the log of the next reply
+  std::vector<std::string> told_;        // names of findings
+  std::optional<filters::Verdict> tag_;  // the message in hand is marked with it
+  bool has_news_ = false;                // something about the client's conduct is new
   std::uint64_t body_octets_ = 0;
   std::uint64_t body_normalised_ = 0;
   TimePoint body_began_;
   bool body_reply_is_due_ = false;
+  bool is_discarded_ = false;  // and the reply is about a message that was thrown away
   bool is_ended_ = false;
 };
 

@@ -15,6 +15,7 @@ using filters::SessionFacts;
 using filters::SessionRecord;
 
 constexpr std::size_t kShownBytes = 100;
+constexpr std::size_t kShownEvidence = 300;
 
 std::string in_brackets(const smtp::Path& path) {
   return fmt::format("<{}>", path.address());
@@ -44,8 +45,21 @@ double seconds_between(TimePoint begin, TimePoint end) {
   return std::chrono::duration<double>(end - begin).count();
 }
 
-std::string_view access_word(const SessionFacts& facts) {
-  switch (facts.access.access) {
+std::string_view standing_word(filters::Standing standing) {
+  switch (standing) {
+    case filters::Standing::Local:
+      return "local";
+    case filters::Standing::Trusted:
+      return "trusted";
+    case filters::Standing::Allowed:
+    case filters::Standing::Stranger:
+      break;
+  }
+  return "";
+}
+
+std::string_view access_word(filters::Access access) {
+  switch (access) {
     case filters::Access::Allow:
       return "allow";
     case filters::Access::Deny:
@@ -54,6 +68,44 @@ std::string_view access_word(const SessionFacts& facts) {
       break;
   }
   return "";
+}
+
+std::vector<std::string> in_words(const std::vector<filters::Reason>& reasons) {
+  std::vector<std::string> words;
+  for (const filters::Reason& reason : reasons) {
+    words.push_back(to_string(reason));
+  }
+  return words;
+}
+
+std::vector<std::string> names_of(const std::vector<filters::Reason>& reasons) {
+  std::vector<std::string> names;
+  for (const filters::Reason& reason : reasons) {
+    names.push_back(reason.name);
+  }
+  return names;
+}
+
+void add_reasons(LogLine& line, std::string_view key, const std::vector<std::string>& words) {
+  if (!words.empty()) {
+    line.add_list(key, words);
+  }
+}
+
+// What was decided, why, and what would have been if nothing were only observed.
+void add_verdict(LogLine& line, const filters::Verdict& verdict) {
+  line.add("verdict", to_string(verdict.kind));
+  if (!verdict.rule.empty()) {
+    line.add("rule", verdict.rule);
+  }
+  line.add("score", std::to_string(verdict.score));
+  add_reasons(line, "reasons", in_words(verdict.counted));
+  add_reasons(line, "observed", in_words(verdict.observed));
+  if (verdict.would_be != verdict.kind) {
+    line.add("would", to_string(verdict.would_be));
+    line.add("would_score", std::to_string(verdict.would_score));
+  }
+  add_reasons(line, "unknown", names_of(verdict.unknown));
 }
 
 void add_misbehaviour(LogLine& line, const filters::Misbehaviour& seen) {
@@ -65,6 +117,12 @@ void add_misbehaviour(LogLine& line, const filters::Misbehaviour& seen) {
   }
   if (seen.bare_lf != 0) {
     line.add_number("bare_lf", seen.bare_lf);
+  }
+  if (seen.auth != 0) {
+    line.add_number("auth", seen.auth);
+  }
+  if (!seen.foreign_protocol.empty()) {
+    line.add("protocol", seen.foreign_protocol);
   }
 }
 
@@ -107,8 +165,9 @@ void SessionLog::write(Severity severity, const SessionFacts& facts, std::string
   }
 }
 
-void SessionLog::connect(const SessionFacts& facts, const Endpoint* front_end) {
-  if (!events_) {
+void SessionLog::connect(const SessionFacts& facts, const filters::AccessAnswer& access,
+                         const Endpoint* front_end) {
+  if (!tells_events_of(facts)) {
     return;
   }
   write(Severity::Info, facts, "connect", [&](LogLine& line) {
@@ -116,14 +175,17 @@ void SessionLog::connect(const SessionFacts& facts, const Endpoint* front_end) {
     if (front_end != nullptr) {
       line.add("front_end", front_end->to_string());
     }
-    if (!access_word(facts).empty()) {
-      line.add("access", access_word(facts)).add("entry", facts.access.entry.to_string());
+    if (!access_word(access.access).empty()) {
+      line.add("access", access_word(access.access)).add("entry", access.entry.to_string());
+    }
+    if (!standing_word(facts.standing).empty()) {
+      line.add("standing", standing_word(facts.standing));
     }
   });
 }
 
 void SessionLog::early(const SessionFacts& facts, const OutOfTurn& bytes) {
-  if (!events_) {
+  if (!tells_events_of(facts)) {
     return;
   }
   write(Severity::Info, facts, "early", [&](LogLine& line) {
@@ -136,7 +198,7 @@ void SessionLog::early(const SessionFacts& facts, const OutOfTurn& bytes) {
 }
 
 void SessionLog::helo(const SessionFacts& facts) {
-  if (!events_) {
+  if (!tells_events_of(facts)) {
     return;
   }
   write(Severity::Info, facts, "helo", [&](LogLine& line) {
@@ -146,7 +208,7 @@ void SessionLog::helo(const SessionFacts& facts) {
 
 void SessionLog::mail(const SessionFacts& facts, const smtp::Command& command,
                       const smtp::Reply& reply, std::string_view reason) {
-  if (!events_) {
+  if (!tells_events_of(facts)) {
     return;
   }
   write(Severity::Info, facts, "mail", [&](LogLine& line) {
@@ -160,7 +222,7 @@ void SessionLog::mail(const SessionFacts& facts, const smtp::Command& command,
 
 void SessionLog::rcpt(const SessionFacts& facts, const smtp::Command& command,
                       const smtp::Reply& reply, std::string_view reason) {
-  if (!events_) {
+  if (!tells_events_of(facts)) {
     return;
   }
   write(Severity::Info, facts, "rcpt", [&](LogLine& line) {
@@ -172,9 +234,20 @@ void SessionLog::rcpt(const SessionFacts& facts, const smtp::Command& command,
   });
 }
 
+void SessionLog::finding(const SessionFacts& facts, const filters::Reason& reason) {
+  if (!tells_events_of(facts)) {
+    return;
+  }
+  write(Severity::Info, facts, "finding", [&](LogLine& line) {
+    line.add("test", reason.name).add("outcome", filters::to_string(reason.outcome));
+    line.add("weight", filters::to_string(reason.weight));
+    line.add("evidence", std::string_view(reason.detail).substr(0, kShownEvidence));
+  });
+}
+
 void SessionLog::data(const SessionFacts& facts, const Body& body, const smtp::Reply& reply,
                       std::string_view reason) {
-  if (!events_) {
+  if (!tells_events_of(facts)) {
     return;
   }
   write(Severity::Info, facts, "data", [&](LogLine& line) {
@@ -188,7 +261,7 @@ void SessionLog::data(const SessionFacts& facts, const Body& body, const smtp::R
 
 void SessionLog::reply(const SessionFacts& facts, const std::string* said,
                        const smtp::Reply& reply) {
-  if (!events_) {
+  if (!tells_events_of(facts)) {
     return;
   }
   write(Severity::Info, facts, "reply", [&](LogLine& line) {
@@ -231,7 +304,7 @@ void SessionLog::end(const SessionFacts& facts, const SessionRecord& record, Tim
   totals_.refused += record.refused;
   totals_.deferred += record.deferred;
   const double seconds = seconds_between(record.began, now);
-  if (events_) {
+  if (tells_events_of(facts)) {
     write(Severity::Info, facts, "end", [&](LogLine& line) {
       add_how(line, record);
       line.add_seconds("seconds", seconds);
@@ -246,12 +319,22 @@ void SessionLog::end(const SessionFacts& facts, const SessionRecord& record, Tim
       line.add_number("errors", record.errors);
     }
     add_misbehaviour(line, facts.misbehaviour);
+    if (record.verdict) {
+      add_verdict(line, *record.verdict);
+    }
+    if (record.relay_attempts != 0) {
+      line.add_number("relay_attempts", record.relay_attempts);
+    }
+    if (record.discarded != 0) {
+      line.add_number("discarded", record.discarded);
+    }
     if (!record.backend.empty()) {
       line.add("backend", record.backend);
     }
     if (!record.backend_trouble.empty()) {
       line.add("trouble", record.backend_trouble);
     }
+    line.add("class", to_string(classify(facts, record)));
     add_how(line, record);
     line.add_number("commands", record.commands).add_seconds("seconds", seconds);
   });

@@ -10,6 +10,7 @@
 
 #include "conf/base/log.hpp"
 #include "conf/base/log_line.hpp"
+#include "filters/access.hpp"
 #include "filters/session_facts.hpp"
 #include "filters/session_record.hpp"
 #include "proxy/smtp/command.hpp"
@@ -41,13 +42,16 @@ class SessionLog {
   SessionLog(Log& text, Log& json, Log& daemon, bool events)
       : text_(text), json_(json), daemon_(daemon), events_(events) {}
 
-  void connect(const filters::SessionFacts& facts, const Endpoint* front_end);
+  void connect(const filters::SessionFacts& facts, const filters::AccessAnswer& access,
+               const Endpoint* front_end);
   void early(const filters::SessionFacts& facts, const OutOfTurn& bytes);
   void helo(const filters::SessionFacts& facts);
   void mail(const filters::SessionFacts& facts, const smtp::Command& command,
             const smtp::Reply& reply, std::string_view reason);
   void rcpt(const filters::SessionFacts& facts, const smtp::Command& command,
             const smtp::Reply& reply, std::string_view reason);
+  // What a test found, once a session; with its evidence.
+  void finding(const filters::SessionFacts& facts, const filters::Reason& reason);
   struct Body {
     std::uint64_t octets;
     double seconds;
@@ -79,6 +83,11 @@ class SessionLog {
   template <typename Fill>
   void write(Severity severity, const filters::SessionFacts& facts, std::string_view event,
              const Fill& fill);
+
+  // Monitors come every few seconds: their summary is enough.
+  bool tells_events_of(const filters::SessionFacts& facts) const {
+    return events_ && !facts.is_monitor;
+  }
 
   Log& text_;
   Log& json_;

@@ -56,23 +56,20 @@ CidrSet read_proxy_from(conf::Reader& section) {
   return CidrSet(std::move(networks));
 }
 
-PolicySettings read_policy_name(conf::Reader& section,
-                                const std::vector<PolicySettings>& policies) {
+std::string read_policy_name(conf::Reader& section, const filters::PolicySet& policies) {
   std::string name = "default";
   section.string("policy", name);
-  const auto policy = std::find_if(policies.begin(), policies.end(),
-                                   [&](const PolicySettings& known) { return known.name == name; });
-  if (policy != policies.end()) {
-    return *policy;
+  if (policies.find(name) != nullptr) {
+    return name;
   }
   std::vector<std::string> names;
   std::string allowed = "the name of a policy:";
-  for (const auto& known : policies) {
+  for (const auto& known : policies.all()) {
     names.push_back(known.name);
     allowed += ' ' + known.name;
   }
   section.refuse("policy", {name, section.place("policy")}, allowed, names);
-  return {};
+  return "default";
 }
 
 // The daemon would not start. Only a folder that is surely absent counts: who checks a
@@ -93,15 +90,22 @@ std::string_view to_string(Identity identity) {
   return word == kIdentities.end() ? std::string_view("?") : word->text;
 }
 
-PolicySettings read_policy(conf::Reader section) {
-  PolicySettings policy;
-  policy.name = section.name();
-  section.duration("greet_delay", policy.greet_delay, {0s, 60s});
-  section.boolean("teaser", policy.teaser);
-  return policy;
+GreetingSettings read_greeting(conf::Reader& section) {
+  GreetingSettings greeting;
+  section.duration("greet_delay", greeting.greet_delay, {0s, 60s});
+  const bool is_given = section.duration("greet_max", greeting.greet_max, {0s, 60s});
+  if (greeting.greet_max < greeting.greet_delay) {
+    if (is_given) {
+      section.error("greet_max", format_duration(greeting.greet_max) + " is below greet_delay, " +
+                                     format_duration(greeting.greet_delay));
+    }
+    greeting.greet_max = greeting.greet_delay;
+  }
+  section.boolean("teaser", greeting.teaser);
+  return greeting;
 }
 
-ListenerSettings read_listener(conf::Reader section, const std::vector<PolicySettings>& policies) {
+ListenerSettings read_listener(conf::Reader section, const filters::PolicySet& policies) {
   ListenerSettings listener;
   if (section.require("address", "where to listen, such as \"0.0.0.0:25\" or \"[::]:25\"")) {
     section.endpoint("address", listener.address);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,8 +14,7 @@
 #include "conf/base/clock.hpp"
 #include "conf/base/ip_address.hpp"
 #include "conf/base/text.hpp"
-#include "filters/access.hpp"
-#include "filters/recipients.hpp"
+#include "filters/rulebook.hpp"
 #include "proxy/smtp/data_decoder.hpp"
 #include "proxy/smtp/hand_off.hpp"
 
@@ -26,11 +26,11 @@ namespace smtpguard::session {
 
 using namespace std::chrono_literals;
 
-// [policy.NAME]; the issue "Judge" adds modes, scores and postures.
-struct PolicySettings {
-  std::string name = "default";
-  Milliseconds greet_delay = 4s;
-  bool teaser = true;  // send a first `220-` line at once: it tempts early talkers
+// How clients are greeted: the part of [policy.NAME] that the lobby needs.
+struct GreetingSettings {
+  Milliseconds greet_delay = 4s;  // the client has to be silent for so long
+  Milliseconds greet_max = 6s;    // and is greeted then, whatever the DNS has not answered yet
+  bool teaser = true;             // send a first `220-` line at once: it tempts early talkers
 };
 
 enum class EightBit : std::uint8_t { Pass, Refuse };
@@ -45,7 +45,7 @@ struct BodySettings {
 struct ListenerSettings {
   Endpoint address;
   CidrSet proxy_from;  // PROXY headers are taken, and required, from these networks only
-  PolicySettings policy;
+  std::string policy = "default";  // one of RuntimeConfig's policies
   BodySettings body;
 };
 
@@ -96,17 +96,18 @@ struct RuntimeConfig {
   std::string hostname;
   BackendSettings backend;
   LimitSettings limits;
-  filters::AccessSettings access;
-  filters::RecipientDomains recipients;
+  filters::Rulebook rules;
+  std::map<std::string, GreetingSettings, std::less<>> greetings;  // by the policy's name
+  Milliseconds dns_budget = 3s;  // for all answers about a client, from connect; the same at HELO
   bool log_events = true;
 };
 
 // Each reads one table: [policy.NAME], [backend], [limits], [log].
-PolicySettings read_policy(conf::Reader section);
+GreetingSettings read_greeting(conf::Reader& section);
 BackendSettings read_backend(conf::Reader section);
 LimitSettings read_limits(conf::Reader section);
 LogSettings read_log(conf::Reader section);
 // One [[listener]]; its policy must be one of `policies`.
-ListenerSettings read_listener(conf::Reader section, const std::vector<PolicySettings>& policies);
+ListenerSettings read_listener(conf::Reader section, const filters::PolicySet& policies);
 
 }  // namespace smtpguard::session

@@ -7,8 +7,11 @@
 #include <boost/asio/post.hpp>
 #include <chrono>
 #include <exception>
+#include <stdexcept>
 #include <thread>
 #include <utility>
+
+#include "dns/fake_resolver.hpp"
 
 namespace smtpguard::session {
 
@@ -31,10 +34,27 @@ std::string text_of(const std::exception_ptr& crash) {
   }
 }
 
+std::unique_ptr<dns::Resolver> open_resolver(dns::AsioLoop& loop, const dns::Settings& settings) {
+  if (settings.answers) {
+    return std::make_unique<dns::FakeResolver>(loop, *settings.answers);
+  }
+  dns::ChannelSettings channel;
+  channel.servers = settings.servers;
+  channel.budget = settings.budget;
+  auto opened = dns::AresChannel::open(loop, channel);
+  if (opened.has_error()) {
+    throw std::runtime_error(opened.error().text);
+  }
+  return std::move(opened).value();
+}
+
 }  // namespace
 
-Worker::Worker(SessionLog& log, std::shared_ptr<const RuntimeConfig> config)
-    : context_{io_, wheel_, admission_, log, std::move(config), {}, {}, {}, {}},
+Worker::Worker(SessionLog& log, std::shared_ptr<const RuntimeConfig> config,
+               const dns::Settings& dns_settings)
+    : name_servers_(open_resolver(dns_loop_, dns_settings)),
+      resolver_(*name_servers_, dns_loop_, dns_settings.cache),
+      context_{io_, wheel_, admission_, log, resolver_, std::move(config), {}, {}, {}, {}},
       lobby_(context_, [this](Arrival arrival) { begin_session(std::move(arrival)); }) {}
 
 // What lives in coroutines refers to the wheel and the counters: it has to go before them.

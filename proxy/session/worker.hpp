@@ -10,6 +10,9 @@
 #include <optional>
 #include <string>
 
+#include "dns/ares_channel.hpp"
+#include "dns/caching_resolver.hpp"
+#include "dns/settings.hpp"
 #include "proxy/session/context.hpp"
 #include "proxy/session/listener.hpp"
 #include "proxy/session/lobby.hpp"
@@ -19,7 +22,9 @@ namespace smtpguard::session {
 
 class Worker {
  public:
-  Worker(SessionLog& log, std::shared_ptr<const RuntimeConfig> config);
+  // Opens the channels to the name servers; throws if that is impossible.
+  Worker(SessionLog& log, std::shared_ptr<const RuntimeConfig> config,
+         const dns::Settings& dns_settings);
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
   ~Worker();
@@ -76,6 +81,9 @@ class Worker {
   net::asio::io_context io_{1};
   net::DeadlineWheel wheel_{io_};
   Admission admission_;
+  dns::AsioLoop dns_loop_{io_};
+  std::unique_ptr<dns::Resolver> name_servers_;
+  dns::CachingResolver resolver_;
   Context context_;
   Lobby lobby_;
   std::list<Listener> listeners_;

@@ -17,6 +17,10 @@ bool may_be_followed(Verb verb) {
   return verb == Verb::Rset || verb == Verb::Mail || verb == Verb::Rcpt;
 }
 
+Reply start_of_data() {
+  return make_reply(354, "", "end data with <CR><LF>.<CR><LF>");
+}
+
 Reply reply_to(const CommandError& error) {
   switch (error.kind) {
     case CommandError::Kind::UnknownVerb:
@@ -259,6 +263,12 @@ void ServerDialog::data() {
   if (transaction_->accepted == 0) {
     return complain(make_reply(503, "5.5.1", "no valid recipient"));
   }
+  if (transaction_->asked == 0) {
+    // All recipients are discarded: a backend that has seen MAIL forgets it.
+    drop_backend_ = true;
+    step_ = Step::RelayBody;
+    return say(start_of_data());
+  }
   step_ = Step::AskData;
 }
 
@@ -299,7 +309,17 @@ void ServerDialog::on_judgement(const Judgement& judgement) {
     }
     return say(make_reply(250, "2.1.0", "ok"));
   }
+  if (judgement.kind == Judgement::Kind::Discard) {
+    count_accepted();
+    return say(make_reply(250, "2.1.5", "ok"));
+  }
   step_ = transaction_->is_held ? Step::AskHeldMail : Step::AskRcpt;
+}
+
+void ServerDialog::count_accepted() {
+  ++transaction_->accepted;
+  --commands_;
+  ++accepted_recipients_;
 }
 
 void ServerDialog::on_backend_reply(const Reply& reply) {
@@ -315,9 +335,8 @@ void ServerDialog::on_backend_reply(const Reply& reply) {
       return after_held_mail(reply);
     case Step::AskRcpt:
       if (reply.is_positive()) {
-        ++transaction_->accepted;
-        --commands_;
-        ++accepted_recipients_;
+        count_accepted();
+        ++transaction_->asked;
       }
       return say(reply);
     case Step::AskData:
@@ -329,7 +348,7 @@ void ServerDialog::on_backend_reply(const Reply& reply) {
         return say(reply);
       }
       step_ = Step::RelayBody;
-      return say(make_reply(354, "", "end data with <CR><LF>.<CR><LF>"));
+      return say(start_of_data());
     case Step::AskEndOfData:
       end_transaction();
       return say(reply);
@@ -354,6 +373,11 @@ void ServerDialog::after_held_mail(const Reply& reply) {
 
 void ServerDialog::on_body_complete() {
   assert(step_ == Step::RelayBody);
+  if (is_discarding()) {
+    end_transaction();
+    step_ = Step::Read;
+    return say(make_reply(250, "2.0.0", "ok"));
+  }
   step_ = Step::AskEndOfData;
 }
 

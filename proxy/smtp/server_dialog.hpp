@@ -31,9 +31,10 @@ struct ServerLimits {
 // What the policy says to a MAIL or RCPT.
 struct Judgement {
   enum class Kind : std::uint8_t {
-    Pass,    // ask the backend
-    Hold,    // MAIL only: answer 250 ourselves, and ask the backend when a recipient passes
-    Refuse,  // answer `reply`; the backend is not asked
+    Pass,     // ask the backend
+    Hold,     // MAIL only: answer 250 ourselves, and ask the backend when a recipient passes
+    Refuse,   // answer `reply`; the backend is not asked
+    Discard,  // RCPT only: answer 250 ourselves; what comes for it is thrown away
   };
   Kind kind = Kind::Pass;
   Reply reply;
@@ -116,6 +117,10 @@ class ServerDialog {
   // A command, good or bad, was read.
   bool has_begun() const { return commands_ != 0; }
   std::uint32_t commands() const { return commands_ + accepted_recipients_; }
+  // The line that will be complained about next; nullptr: it was a good command.
+  const std::string* complaint() const { return complained_ ? &said_ : nullptr; }
+  // The message in hand goes to nobody: read it, say it was taken, and give it to no backend.
+  bool is_discarding() const { return transaction_ && transaction_->asked == 0; }
   // QUIT was said.
   bool has_quit() const { return has_quit_; }
 
@@ -139,6 +144,7 @@ class ServerDialog {
     bool is_held = false;  // the backend has not seen MAIL yet
     bool allows_utf8 = false;
     std::uint32_t accepted = 0;
+    std::uint32_t asked = 0;  // of these the backend has accepted; the others are discarded
   };
 
   void note_pipelining(std::string_view waiting);
@@ -151,6 +157,7 @@ class ServerDialog {
   void rset();
   void quit();
   void after_held_mail(const Reply& reply);
+  void count_accepted();
   void say(Reply reply);
   void complain(Reply reply);
   void hang_up(Reply reply);

@@ -5,82 +5,140 @@
 namespace smtpguard::filters {
 namespace {
 
-RecipientDomains our_domains() {
-  RecipientDomains domains;
-  domains.add("Example.org");
-  domains.add(".lists.example.org");
-  return domains;
+constexpr Test kSmall{.name = "x.small",
+                      .lenient = kObserve,
+                      .balanced = points(3),
+                      .strict = kRequire,
+                      .says = "a small fault",
+                      .mend = "mend it"};
+constexpr Test kLarge{.name = "x.large",
+                      .lenient = points(9),
+                      .balanced = points(6),
+                      .strict = kRequire,
+                      .says = "a large fault"};
+constexpr Test kList{.name = "x.list",
+                     .lenient = points(0),
+                     .balanced = points(0),
+                     .strict = points(0),
+                     .says = "listed"};
+constexpr Test kForeign{.name = "x.foreign",
+                        .lenient = kRequire,
+                        .balanced = kRequire,
+                        .strict = kRequire,
+                        .says = "relaying denied",
+                        .about = Test::About::Recipient,
+                        .is_fixed = true};
+
+Finding listed(const std::string& label, std::int32_t score) {
+  Finding finding = score < 0 ? passed(kList) : failed(kList, "127.0.0.2");
+  finding.label = label;
+  finding.weight = points(score);
+  return finding;
 }
 
-SessionFacts stranger() {
-  SessionFacts facts;
-  facts.client = Endpoint::parse("192.0.2.9:4000").value();
-  return facts;
+TEST(Policy, PassesWhoHasNoFault) {
+  const Findings findings{passed(kSmall), skipped(kLarge)};
+  const Verdict verdict = judge(Policy(Posture::Strict), {findings});
+  EXPECT_EQ(verdict, Verdict{});
 }
 
-SessionFacts denied() {
-  SessionFacts facts = stranger();
-  facts.access = {Access::Deny, Cidr::parse("192.0.2.0/24").value()};
-  return facts;
-}
-
-TEST(RecipientDomains, MatchWholeNamesInAnyCaseAndNamesBelowADot) {
-  const RecipientDomains ours = our_domains();
-  EXPECT_TRUE(ours.contains("example.ORG"));
-  EXPECT_TRUE(ours.contains("a.lists.example.org"));
-  EXPECT_TRUE(ours.contains("b.a.lists.example.org"));
-  EXPECT_FALSE(ours.contains("lists.example.org"));
-  EXPECT_FALSE(ours.contains("notexample.org"));
-  EXPECT_FALSE(ours.contains("example.org.evil.example"));
-  EXPECT_FALSE(ours.contains("sub.example.org"));
-}
-
-TEST(RecipientDomains, HoldANameInUtf8AsItIsSaid) {
-  RecipientDomains ours;
-  ours.add(
-      "b\xc3\xbc"
-      "cher.example");
-  EXPECT_TRUE(
-      ours.contains("B\xc3\xbc"
-                    "cher.Example"));
-  EXPECT_FALSE(ours.contains("bucher.example"));
-}
-
-TEST(RecipientDomains, AlwaysHoldThePostmasterWithoutADomain) {
-  EXPECT_TRUE(RecipientDomains().contains(""));
-}
-
-TEST(Policy, PassesAStrangerToOurRecipients) {
-  EXPECT_EQ(judge_recipient(stranger(), our_domains(), "user", "example.org").kind,
-            Verdict::Kind::Pass);
-}
-
-TEST(Policy, RefusesToRelayWithItsReason) {
-  const Verdict verdict = judge_recipient(stranger(), our_domains(), "user", "foreign.example");
+TEST(Policy, RefusesAloneWhatThePostureRequires) {
+  const Findings findings{failed(kSmall, "evidence")};
+  const Verdict verdict = judge(Policy(Posture::Strict), {findings});
   EXPECT_EQ(verdict.kind, Verdict::Kind::Refuse);
   EXPECT_EQ(verdict.code, 550);
   EXPECT_EQ(verdict.enhanced, "5.7.1");
-  EXPECT_EQ(verdict.reason, "relay.foreign");
+  EXPECT_EQ(verdict.rule, "x.small");
+  EXPECT_EQ(verdict.text, "refused: a small fault (x.small); mend it");
 }
 
-TEST(Policy, RefusesToRelayForThePostmasterOfOthers) {
-  EXPECT_EQ(judge_recipient(stranger(), our_domains(), "postmaster", "foreign.example").kind,
-            Verdict::Kind::Refuse);
-}
-
-TEST(Policy, RefusesTheDeniedAndNamesTheEntry) {
-  EXPECT_TRUE(is_condemned(denied()));
-  const Verdict verdict = judge_recipient(denied(), our_domains(), "user", "example.org");
+TEST(Policy, AddsScoresAndHoldsThemAgainstTheThresholds) {
+  const Findings findings{failed(kSmall, ""), failed(kLarge, "")};
+  const Verdict verdict = judge(Policy(Posture::Balanced), {findings});
   EXPECT_EQ(verdict.kind, Verdict::Kind::Refuse);
-  EXPECT_EQ(verdict.reason, "access.deny 192.0.2.0/24");
+  EXPECT_EQ(verdict.score, 9);
+  EXPECT_EQ(verdict.rule, "score");
+  EXPECT_EQ(verdict.text, "refused: a large fault (x.large), a small fault (x.small)");
 }
 
-TEST(Policy, LetsEvenTheDeniedReachPostmasterAndAbuse) {
-  for (const char* name : {"postmaster", "POSTMASTER", "abuse"}) {
-    EXPECT_EQ(judge_recipient(denied(), our_domains(), name, "example.org").kind,
-              Verdict::Kind::Pass)
-        << name;
+TEST(Policy, DefersBetweenTheThresholds) {
+  const Findings findings{failed(kLarge, "")};
+  const Verdict verdict = judge(Policy(Posture::Balanced), {findings});
+  EXPECT_EQ(verdict.kind, Verdict::Kind::Defer);
+  EXPECT_EQ(verdict.code, 450);
+  EXPECT_EQ(verdict.enhanced, "4.7.1");
+}
+
+TEST(Policy, AllowListsLowerTheSum) {
+  const Findings findings{listed("zen", 8), listed("white", -4)};
+  const Verdict verdict = judge(Policy(Posture::Balanced), {findings});
+  EXPECT_EQ(verdict.score, 4);
+  EXPECT_EQ(verdict.kind, Verdict::Kind::Pass);
+  ASSERT_EQ(verdict.counted.size(), 2U);
+  EXPECT_EQ(to_string(verdict.counted[0]), "x.list.white=-4");
+  EXPECT_EQ(to_string(verdict.counted[1]), "x.list.zen=8");
+}
+
+TEST(Policy, WhatCouldNotBeFoundOutWeighsNothing) {
+  const Findings findings{not_known(kLarge, "servfail"), not_known(kSmall, "timeout")};
+  const Verdict verdict = judge(Policy(Posture::Strict), {findings});
+  EXPECT_EQ(verdict.kind, Verdict::Kind::Pass);
+  EXPECT_EQ(verdict.unknown.size(), 2U);
+}
+
+TEST(Policy, TellsWhatObservedFaultsWouldHaveDone) {
+  const Findings findings{failed(kSmall, "")};
+  const Verdict lenient = judge(Policy(Posture::Lenient), {findings});
+  EXPECT_EQ(lenient.kind, Verdict::Kind::Pass);
+  ASSERT_EQ(lenient.observed.size(), 1U);
+  EXPECT_EQ(to_string(lenient.observed[0]), "x.small=3");
+  EXPECT_EQ(lenient.would_score, 3);
+
+  const Findings both{failed(kSmall, ""), failed(kLarge, "")};
+  const Verdict observing = judge(Policy(Posture::Observe), {both});
+  EXPECT_EQ(observing.kind, Verdict::Kind::Pass);
+  EXPECT_EQ(observing.would_be, Verdict::Kind::Refuse);
+  EXPECT_EQ(observing.would_score, 9);
+}
+
+TEST(Policy, ExemptRecipientsAreReachedButNotByRelaying) {
+  const Findings client{failed(kSmall, "")};
+  EXPECT_EQ(judge(Policy(Posture::Strict), {client, true}).kind, Verdict::Kind::Pass);
+  const Findings foreign{failed(kSmall, ""), failed(kForeign, "")};
+  EXPECT_EQ(judge(Policy(Posture::Strict), {foreign, true}).kind, Verdict::Kind::Refuse);
+}
+
+TEST(Policy, RelayingIsRefusedInEveryPosture) {
+  const Findings findings{failed(kForeign, "")};
+  for (const Posture posture :
+       {Posture::Observe, Posture::Lenient, Posture::Balanced, Posture::Strict}) {
+    Policy policy(posture);
+    policy.set_weight(kForeign, kOff);
+    EXPECT_EQ(judge(policy, {findings}).kind, Verdict::Kind::Refuse) << to_string(posture);
   }
+}
+
+TEST(Policy, SoftTurnsEveryRefusalIntoADeferral) {
+  Policy policy(Posture::Strict);
+  policy.set_soft(true);
+  const Findings findings{failed(kSmall, "")};
+  const Verdict verdict = judge(policy, {findings});
+  EXPECT_EQ(verdict.code, 450);
+  EXPECT_EQ(verdict.enhanced, "4.7.1");
+}
+
+TEST(Policy, AnOpenAnswerThatCouldSaveTheClientKeepsItFromBeingCondemned) {
+  const Findings findings{listed("zen", 8)};
+  EXPECT_TRUE(judge(Policy(Posture::Balanced), {findings, false, 0}).refuses());
+  EXPECT_FALSE(judge(Policy(Posture::Balanced), {findings, false, -4}).refuses());
+}
+
+TEST(Policy, EndsWithWhereHelpIsFound) {
+  Policy policy(Posture::Strict);
+  policy.set_contact("https://example.org/mail");
+  const Findings findings{failed(kLarge, "")};
+  EXPECT_EQ(judge(policy, {findings}).text,
+            "refused: a large fault (x.large); https://example.org/mail");
 }
 
 }  // namespace

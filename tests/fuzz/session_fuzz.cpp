@@ -60,7 +60,6 @@ class Script {
 
 StageSettings settings_from(std::uint8_t choice) {
   StageSettings settings;
-  settings.domains.add("example.org");
   settings.facts.client = *smtpguard::Endpoint::parse("192.0.2.9:40000");
   settings.facts.listener = *smtpguard::Endpoint::parse("198.51.100.7:25");
   settings.offer.capabilities = smtpguard::smtp::capabilities_before_any_backend();
@@ -70,7 +69,9 @@ StageSettings settings_from(std::uint8_t choice) {
   settings.hand_off =
       (choice & 4U) != 0 ? smtpguard::smtp::HandOff::Xclient : smtpguard::smtp::HandOff::None;
   if ((choice & 8U) != 0) {
-    settings.facts.access.access = smtpguard::filters::Access::Deny;
+    static const auto kDenied =
+        smtpguard::test::rulebook_of("[access]\ndeny = [\"192.0.2.0/24\"]\n");
+    settings.rules = kDenied;
   }
   return settings;
 }

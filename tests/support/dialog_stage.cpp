@@ -1,6 +1,9 @@
 #include "tests/support/dialog_stage.hpp"
 
+#include <stdexcept>
 #include <utility>
+
+#include "conf/reader.hpp"
 
 namespace smtpguard::test {
 
@@ -8,10 +11,39 @@ namespace {
 constexpr std::string_view kHostname = "mx.example.org";
 constexpr std::string_view kSessionId = "s3ss10n";
 
+filters::Mailbox mailbox_of(const smtp::Path& path) {
+  return {path.local_part, path.domain, path.source_route};
+}
+
 }  // namespace
 
+std::shared_ptr<const filters::Rulebook> rulebook_of(const std::string& toml) {
+  const bool names_recipients = toml.find("[recipients]") != std::string::npos;
+  const auto document = conf::Document::parse(
+      toml + (names_recipients ? "" : "\n[recipients]\ndomains = [\"example.org\"]\n"), "test");
+  if (document.has_error()) {
+    throw std::runtime_error(document.error().text);
+  }
+  conf::Reading reading(*document);
+  conf::Reader root = reading.root();
+  auto rules = std::make_shared<const filters::Rulebook>(
+      filters::read_rulebook(root, std::string(kHostname)));
+  reading.finish();
+  if (reading.report().has_errors()) {
+    throw std::runtime_error(reading.report().errors().front());
+  }
+  return rules;
+}
+
+std::shared_ptr<const filters::Rulebook> default_rulebook() {
+  static const auto kRules = rulebook_of("");
+  return kRules;
+}
+
 DialogStage::DialogStage(StageSettings settings)
-    : settings_(std::move(settings)), server_(kHostname, kSessionId, settings_.limits) {
+    : settings_(std::move(settings)),
+      judge_(*settings_.rules, *settings_.rules->policies.find("default")),
+      server_(kHostname, kSessionId, settings_.limits) {
   server_.set_offer(settings_.offer);
 }
 
@@ -101,16 +133,20 @@ void DialogStage::judge() {
   const smtp::Command& command = server_.command();
   smtp::Judgement judgement;
   if (command.verb == smtp::Verb::Mail) {
-    if (filters::is_condemned(settings_.facts)) {
+    settings_.facts.sender = mailbox_of(command.path);
+    if (judge_.of_client(settings_.facts).refuses()) {
       judgement.kind = smtp::Judgement::Kind::Hold;
     }
-  } else {
-    const filters::Verdict verdict = filters::judge_recipient(
-        settings_.facts, settings_.domains, command.path.local_part, command.path.domain);
-    if (verdict.kind == filters::Verdict::Kind::Refuse) {
-      judgement.kind = smtp::Judgement::Kind::Refuse;
-      judgement.reply = smtp::make_reply(verdict.code, verdict.enhanced, verdict.text);
-    }
+    return server_.on_judgement(judgement);
+  }
+  settings_.facts.recipient = mailbox_of(command.path);
+  const filters::Verdict verdict = judge_.of_recipient(settings_.facts);
+  settings_.facts.recipient.reset();
+  if (verdict.refuses()) {
+    judgement.kind = smtp::Judgement::Kind::Refuse;
+    judgement.reply = smtp::make_reply(verdict.code, verdict.enhanced, verdict.text);
+  } else if (verdict.kind == filters::Verdict::Kind::Discard) {
+    judgement.kind = smtp::Judgement::Kind::Discard;
   }
   server_.on_judgement(judgement);
 }
@@ -177,6 +213,7 @@ smtp::Reply DialogStage::ask(smtp::Question question) {
 }
 
 void DialogStage::relay_body() {
+  const bool is_discarding = server_.is_discarding();
   smtp::DataDecoder decoder;
   smtp::DataEncoder encoder;
   std::optional<smtp::Reply> refusal;
@@ -216,7 +253,7 @@ void DialogStage::relay_body() {
     if (!refusal && decoder.octets() > settings_.size_limit) {
       refuse(smtp::make_reply(552, "5.3.4", "message too big"));
     }
-    if (!refusal) {
+    if (!refusal && !is_discarding) {
       if (is_complete) {
         encoder.end(out);
       }
@@ -227,7 +264,7 @@ void DialogStage::relay_body() {
       break;
     }
   }
-  end_of_data_was_asked_ = true;
+  end_of_data_was_asked_ = !is_discarding;
   server_.on_input_behind_body(input_);
   if (refusal) {
     server_.on_body_refused(*refusal);

@@ -7,12 +7,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "filters/policy.hpp"
+#include "filters/judge.hpp"
 #include "proxy/smtp/client_dialog.hpp"
 #include "proxy/smtp/data_decoder.hpp"
 #include "proxy/smtp/data_encoder.hpp"
@@ -29,12 +30,17 @@ enum class Injection : std::uint8_t {
   Stop
 };
 
+// A rulebook from the text of a configuration; "example.org" is ours where it names no recipients.
+std::shared_ptr<const filters::Rulebook> rulebook_of(const std::string& toml);
+
+std::shared_ptr<const filters::Rulebook> default_rulebook();
+
 struct StageSettings {
   smtp::HandOff hand_off = smtp::HandOff::None;
   smtp::ServerLimits limits;
   smtp::Offer offer;
   filters::SessionFacts facts;
-  filters::RecipientDomains domains;
+  std::shared_ptr<const filters::Rulebook> rules = default_rulebook();
   std::uint64_t size_limit = 1'000'000;
 };
 
@@ -77,6 +83,7 @@ class DialogStage {
   Injection next_injection();
 
   StageSettings settings_;
+  filters::Judge judge_;
   smtp::ServerDialog server_;
   std::optional<smtp::ClientDialog> backend_;
   std::string input_;  // read from the client and not used yet

@@ -161,7 +161,6 @@ StageSettings Transcript::settings() const {
   StageSettings settings;
   settings.facts.client = *Endpoint::parse("192.0.2.9:40000");
   settings.facts.listener = *Endpoint::parse("198.51.100.7:25");
-  settings.domains.add("example.org");
   settings.offer.capabilities = smtp::capabilities_before_any_backend();
   settings.offer.message_size = 1'000'000;
   for (const auto& [option, value] : options) {
@@ -176,7 +175,7 @@ StageSettings Transcript::settings() const {
     } else if (option == "offer" && value == "DSN") {
       settings.offer.capabilities.dsn = true;
     } else if (option == "access" && value == "deny") {
-      settings.facts.access = {filters::Access::Deny, Cidr::parse("192.0.2.0/24").value()};
+      settings.rules = rulebook_of("[access]\ndeny = [\"192.0.2.0/24\"]\n");
     } else if (option == "size") {
       settings.size_limit = parse_number(value).value();
       settings.offer.message_size = settings.size_limit;

@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "conf/document.hpp"
+#include "filters/registry.hpp"
 #include "proxy/service/settings.hpp"
 
 namespace smtpguard::service {
@@ -86,12 +87,20 @@ TEST(Sample, ShowsTheDefaultsOfTheStructs) {
   EXPECT_EQ(limits.write_timeout, limits_default.write_timeout);
   EXPECT_EQ(limits.session_timeout, limits_default.session_timeout);
   EXPECT_EQ(limits.drain_timeout, limits_default.drain_timeout);
-  const auto& policy = loaded.settings.fixed.listeners.at(0).policy;
-  EXPECT_EQ(policy.greet_delay, session::PolicySettings{}.greet_delay);
-  EXPECT_EQ(policy.teaser, session::PolicySettings{}.teaser);
   const auto& body = loaded.settings.fixed.listeners.at(0).body;
   EXPECT_EQ(body.bare_lf, session::BodySettings{}.bare_lf);
   EXPECT_EQ(body.eight_bit, session::BodySettings{}.eight_bit);
+  const auto& greeting = loaded.settings.runtime.greetings.at("default");
+  EXPECT_EQ(greeting.greet_delay, session::GreetingSettings{}.greet_delay);
+  EXPECT_EQ(greeting.greet_max, session::GreetingSettings{}.greet_max);
+  EXPECT_EQ(greeting.teaser, session::GreetingSettings{}.teaser);
+  const auto& policy = loaded.settings.runtime.rules.policies.find("default")->policy;
+  EXPECT_EQ(policy.posture(), filters::Policy().posture());
+  EXPECT_EQ(policy.thresholds(), filters::Policy().thresholds());
+  for (const filters::Test* test : filters::all_tests()) {
+    const filters::Finding finding = filters::failed(*test, "");
+    EXPECT_EQ(policy.weight(finding), filters::Policy().weight(finding)) << test->name;
+  }
   const auto& log = loaded.settings.fixed.log;
   EXPECT_EQ(log.syslog, session::LogSettings{}.syslog);
   EXPECT_EQ(log.file, session::LogSettings{}.file);
@@ -113,13 +122,13 @@ TEST(Examples, LoadWithoutErrorsAndWarnings) {
 TEST(Manual, DescribesExactlyTheKeysThatTheReaderKnows) {
   std::istringstream manual(content_of(kConf + "man/smtpguard.toml.5"));
   const std::regex header(R"(\.Ss \[+([a-z.A-Z]+)\]+)");
-  const std::regex item(R"(\.It Ic ([a-z_]+).*)");
+  const std::regex item(R"(\.It Ic ([a-z_.]+).*)");
   std::set<std::string> described;
   std::string section;
   for (std::string line; std::getline(manual, line);) {
     std::smatch match;
     if (std::regex_match(line, match, header)) {
-      section = match[1] == "policy.NAME" ? "policy.default." : match[1].str() + '.';
+      section = std::regex_replace(match[1].str(), std::regex("NAME"), "default") + '.';
     } else if (std::regex_match(line, match, item)) {
       described.insert(section + match[1].str());
     }

@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "filters/registry.hpp"
+
 namespace smtpguard::service {
 namespace {
 
@@ -40,17 +42,17 @@ TEST(Settings, MinimumGivesTheDefaultsOfTheStructs) {
   EXPECT_EQ(runtime.hostname, "mx.example.org");
   ASSERT_EQ(fixed.listeners.size(), 1U);
   EXPECT_EQ(fixed.listeners[0].address, Endpoint::parse("0.0.0.0:25"));
-  EXPECT_EQ(fixed.listeners[0].policy.name, "default");
-  EXPECT_EQ(fixed.listeners[0].policy.greet_delay, 4s);
-  EXPECT_TRUE(fixed.listeners[0].policy.teaser);
+  EXPECT_EQ(fixed.listeners[0].policy, "default");
+  EXPECT_EQ(runtime.greetings.at("default").greet_delay, 4s);
+  EXPECT_TRUE(runtime.greetings.at("default").teaser);
   EXPECT_TRUE(fixed.listeners[0].proxy_from.empty());
   EXPECT_EQ(runtime.backend.address, Endpoint::parse("127.0.0.1:10025"));
   EXPECT_EQ(runtime.backend.identity, Identity::ProxyV2);
   EXPECT_EQ(runtime.backend.end_timeout, 570s);
   EXPECT_EQ(runtime.limits.connections, 1000U);
-  EXPECT_TRUE(runtime.recipients.contains("Example.ORG"));
-  EXPECT_FALSE(runtime.recipients.contains("sub.example.org"));
-  EXPECT_TRUE(runtime.access.allow.empty());
+  EXPECT_TRUE(runtime.rules.site.recipients.contains("Example.ORG"));
+  EXPECT_FALSE(runtime.rules.site.recipients.contains("sub.example.org"));
+  EXPECT_TRUE(runtime.rules.site.access.allow.empty());
   EXPECT_TRUE(fixed.log.syslog);
   EXPECT_TRUE(runtime.log_events);
 }
@@ -65,7 +67,14 @@ bare_lf = "normalise"
 eight_bit = "refuse"
 [policy.fast]
 greet_delay = "0s"
+greet_max = "1s"
 teaser = false
+posture = "strict"
+soft = true
+contact = "see https://example.org/"
+recipients = ["boss@example.org"]
+thresholds = { tag = 3, defer = "never", reject = 9, drop = 20 }
+tests = { early_talker = 2, access.deny = "require" }
 [backend]
 address = "[2001:db8::25]:25"
 identity = "xclient"
@@ -109,9 +118,16 @@ events = false
   EXPECT_EQ(listener.proxy_from.size(), 2U);
   EXPECT_EQ(listener.body.bare_lf, smtp::BareLf::Normalise);
   EXPECT_EQ(listener.body.eight_bit, session::EightBit::Refuse);
-  EXPECT_EQ(listener.policy.name, "fast");
-  EXPECT_EQ(listener.policy.greet_delay, 0s);
-  EXPECT_FALSE(listener.policy.teaser);
+  EXPECT_EQ(listener.policy, "fast");
+  EXPECT_EQ(runtime.greetings.at("fast").greet_delay, 0s);
+  EXPECT_FALSE(runtime.greetings.at("fast").teaser);
+  const auto& policy = runtime.rules.policies.find("fast")->policy;
+  EXPECT_EQ(policy.posture(), filters::Posture::Strict);
+  EXPECT_TRUE(policy.is_soft());
+  EXPECT_EQ(policy.contact(), "see https://example.org/");
+  EXPECT_EQ(policy.thresholds(), (filters::Thresholds{3, {}, 9, 20}));
+  const filters::Finding early = filters::failed(*filters::find_test("early_talker"), "");
+  EXPECT_EQ(policy.weight(early), filters::points(2));
   const auto& backend = runtime.backend;
   EXPECT_EQ(backend.address, Endpoint::parse("[2001:db8::25]:25"));
   EXPECT_EQ(backend.identity, Identity::Xclient);
@@ -120,9 +136,9 @@ events = false
   EXPECT_EQ(backend.reply_timeout, 3s);
   EXPECT_EQ(backend.data_timeout, 4s);
   EXPECT_EQ(backend.end_timeout, 5s);
-  EXPECT_TRUE(runtime.recipients.contains("mail.example.org"));
-  EXPECT_TRUE(runtime.access.allow.contains(*IpAddress::parse("192.0.2.77")));
-  EXPECT_TRUE(runtime.access.deny.contains(*IpAddress::parse("198.51.100.7")));
+  EXPECT_TRUE(runtime.rules.site.recipients.contains("mail.example.org"));
+  EXPECT_TRUE(runtime.rules.site.access.allow.contains(*IpAddress::parse("192.0.2.77")));
+  EXPECT_TRUE(runtime.rules.site.access.deny.contains(*IpAddress::parse("198.51.100.7")));
   const auto& limits = runtime.limits;
   EXPECT_EQ(limits.connections, 1U);
   EXPECT_EQ(limits.connections_per_address, 2U);
@@ -148,13 +164,14 @@ events = false
 TEST(Settings, OfAnEmptyFileTellsAllThatIsMissing) {
   const auto loaded = parse_settings("hostname = \"mx.example.org\"", "s.toml");
   EXPECT_THAT(loaded.errors,
-              ElementsAre("s.toml:1:1: listener: missing; expected: at least one [[listener]] with "
-                          "an address",
-                          "s.toml:1:1: backend.address: missing; expected: the MTA behind us, such "
-                          "as \"127.0.0.1:10025\"",
-                          "s.toml:1:1: recipients.domains: missing; expected: the domains whose "
-                          "mail is taken, such as [\"example.org\"]; all other recipients are "
-                          "refused"));
+              testing::UnorderedElementsAre(
+                  "s.toml:1:1: listener: missing; expected: at least one [[listener]] with "
+                  "an address",
+                  "s.toml:1:1: backend.address: missing; expected: the MTA behind us, such "
+                  "as \"127.0.0.1:10025\"",
+                  "s.toml:1:1: recipients.domains: missing; expected: the domains whose "
+                  "mail is taken, such as [\"example.org\"]; all other recipients are "
+                  "refused"));
   EXPECT_FALSE(loaded.ok());
 }
 
@@ -263,7 +280,7 @@ TEST(Settings, WarnOfWhatWorksAndIsProbablyNotMeant) {
   EXPECT_THAT(with("", "end_timeout = \"10m\"\n", ""),
               ElementsAre(HasSubstr("s.toml:8:15: backend.end_timeout: 10m is not below the 10m")));
   EXPECT_THAT(with("", "", "[policy.x]\n"),
-              ElementsAre("s.toml:8:1: policy.x: no listener uses this policy"));
+              ElementsAre("s.toml:8:1: policy.x: no listener and no recipient uses this policy"));
   EXPECT_THAT(with("", "", "[log]\nsyslog = false\n"),
               ElementsAre("s.toml:9:10: log.syslog: false, and log.file is empty: nothing is "
                           "logged, but with -d"));
@@ -331,9 +348,10 @@ file = "guard.log"
 )");
   const auto loaded = load_settings(path);
   ASSERT_THAT(loaded.errors, IsEmpty());
-  EXPECT_TRUE(loaded.settings.runtime.recipients.contains("example.net"));
-  EXPECT_TRUE(loaded.settings.runtime.recipients.contains("a.example.com"));
-  EXPECT_TRUE(loaded.settings.runtime.access.deny.contains(*IpAddress::parse("203.0.113.9")));
+  EXPECT_TRUE(loaded.settings.runtime.rules.site.recipients.contains("example.net"));
+  EXPECT_TRUE(loaded.settings.runtime.rules.site.recipients.contains("a.example.com"));
+  EXPECT_TRUE(
+      loaded.settings.runtime.rules.site.access.deny.contains(*IpAddress::parse("203.0.113.9")));
   EXPECT_EQ(loaded.settings.fixed.log.file, (folder_ / "guard.log").string());
 }
 

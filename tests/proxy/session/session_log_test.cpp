@@ -42,7 +42,7 @@ class SessionLogTest : public testing::Test {
 
 TEST_F(SessionLogTest, SaysTheSameAsTextAndAsJson) {
   SessionLog log(text_, json_, text_, true);
-  log.connect(facts_, nullptr);
+  log.connect(facts_, {}, nullptr);
   EXPECT_THAT(text_lines_, ElementsAre("session=abc event=connect client=192.0.2.9:4000 "
                                        "listener=[2001:db8::25]:25"));
   ASSERT_EQ(json_lines_.size(), 1U);
@@ -67,13 +67,14 @@ TEST_F(SessionLogTest, TellsTheSummaryEvenWithoutEvents) {
   record.sender = "<a@b>";
   record.add_recipient("u@example.org", 250);
   record.delivered = 1;
-  log.connect(facts_, nullptr);
+  log.connect(facts_, {}, nullptr);
   log.end(facts_, record, record.began + Milliseconds(1500));
   ASSERT_EQ(text_lines_.size(), 1U);
-  EXPECT_EQ(text_lines_[0],
-            "session=abc event=summary client=192.0.2.9:4000 helo=\"\" from=<a@b> "
-            "rcpt=<u@example.org>:250 delivered=1 refused=0 deferred=0 bytes=0 how=quit "
-            "commands=0 seconds=1.500");
+  EXPECT_EQ(
+      text_lines_[0],
+      "session=abc event=summary client=192.0.2.9:4000 helo=\"\" from=<a@b> "
+      "rcpt=<u@example.org>:250 delivered=1 refused=0 deferred=0 bytes=0 class=delivered how=quit "
+      "commands=0 seconds=1.500");
 }
 
 }  // namespace

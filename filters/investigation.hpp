@@ -1,0 +1,52 @@
+// Investigation — asks the DNS what the chain wants to know of one session, round by round.
+// Owns: the look-ups under way, which end with it.   Called by: Lobby and Session, smtpguardctl.
+// Fails: never; what is not answered in time is answered with Timeout, which is no evidence.
+// No timer of its own: the owner, who waits anyway, calls look() when its time is up.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "conf/base/clock.hpp"
+#include "dns/resolver.hpp"
+#include "filters/chain.hpp"
+#include "filters/session_facts.hpp"
+
+namespace smtpguard::filters {
+
+class Investigation {
+ public:
+  // Chain, facts and resolver outlive it. `on_answers`: all that was asked is answered; called from
+  // the event loop, never inside pursue() or look().
+  Investigation(const Chain& chain, SessionFacts& facts, dns::Resolver& resolver,
+                Milliseconds budget)
+      : chain_(chain), facts_(facts), resolver_(resolver), budget_(budget) {}
+  Investigation(const Investigation&) = delete;
+  Investigation& operator=(const Investigation&) = delete;
+  ~Investigation() = default;
+
+  void call_when_answered(std::function<void()> on_answers) { on_answers_ = std::move(on_answers); }
+
+  // The facts have changed (a client, a HELO, a sender): asks what follows from them. New questions
+  // have until `now` + budget.
+  void pursue(TimePoint now);
+  // After the deadline: what is open counts as not answered.
+  void look(TimePoint now);
+  // Everything that was asked is answered.
+  bool is_complete() const { return facts_.dns.open() == 0; }
+  // When look() ends the waiting.
+  TimePoint deadline() const { return deadline_; }
+
+ private:
+  void ask_what_follows();
+
+  const Chain& chain_;
+  SessionFacts& facts_;
+  dns::Resolver& resolver_;
+  Milliseconds budget_;
+  TimePoint deadline_{};
+  std::function<void()> on_answers_;
+  std::vector<dns::LookupHandle> handles_;
+};
+
+}  // namespace smtpguard::filters

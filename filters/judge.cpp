@@ -1,0 +1,40 @@
+#include "filters/judge.hpp"
+
+#include <algorithm>
+
+namespace smtpguard::filters {
+namespace {
+
+// Foreign recipients are refused one by one; that says nothing about the next one.
+bool is_about_client(const Verdict& verdict, const Findings& findings) {
+  return std::none_of(findings.begin(), findings.end(), [&](const Finding& finding) {
+    return finding.test->about == Test::About::Recipient && name_of(finding) == verdict.rule;
+  });
+}
+
+}  // namespace
+
+Verdict Judge::of_client(const SessionFacts& facts) const {
+  return judge(of_listener_.policy, {rules_.chain->judge(facts), false, rules_.chain->hope(facts)});
+}
+
+Verdict Judge::of_recipient(const SessionFacts& facts) {
+  const NamedPolicy& policy = rules_.policies.choose(of_listener_, *facts.recipient);
+  const bool is_exempt = rules_.policies.is_exempt(*facts.recipient);
+  const Findings findings = rules_.chain->judge(facts);
+  Verdict verdict = judge(policy.policy, {findings, is_exempt, 0});
+  if (is_exempt || (verdict.refuses() && !is_about_client(verdict, findings))) {
+    return verdict;
+  }
+  const auto before = std::find_if(refusals_.begin(), refusals_.end(),
+                                   [&](const auto& one) { return one.first == &policy; });
+  if (before != refusals_.end()) {
+    return before->second;
+  }
+  if (verdict.refuses()) {
+    refusals_.emplace_back(&policy, verdict);
+  }
+  return verdict;
+}
+
+}  // namespace smtpguard::filters

@@ -1,0 +1,105 @@
+// The words of [policy.NAME] that say what is done about findings.
+#include <array>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "conf/reader.hpp"
+#include "filters/policy.hpp"
+#include "filters/registry.hpp"
+
+namespace smtpguard::filters {
+namespace {
+
+constexpr std::array<conf::Word<Posture>, 4> kPostures{{
+    {"observe", Posture::Observe},
+    {"lenient", Posture::Lenient},
+    {"balanced", Posture::Balanced},
+    {"strict", Posture::Strict},
+}};
+
+constexpr conf::Range<std::int32_t> kScores{0, 1000};
+constexpr conf::Range<std::int32_t> kThresholds{1, 1000};
+
+void read_threshold(conf::Reader& section, std::string_view key,
+                    std::optional<std::int32_t>& threshold) {
+  conf::Reader::WordOrScore value;
+  if (section.word_or_score(key, value, {"never"}, kThresholds)) {
+    threshold = value.number;
+  }
+}
+
+Thresholds read_thresholds(conf::Reader section, Thresholds thresholds) {
+  read_threshold(section, "tag", thresholds.tag);
+  read_threshold(section, "defer", thresholds.defer);
+  read_threshold(section, "reject", thresholds.reject);
+  read_threshold(section, "drop", thresholds.drop);
+  if (thresholds.defer && thresholds.reject && *thresholds.defer > *thresholds.reject) {
+    section.error("defer", "above \"reject\": nobody would ever be deferred");
+  }
+  if (thresholds.reject && thresholds.drop && *thresholds.reject > *thresholds.drop) {
+    section.error("drop", "below \"reject\": nobody would ever be refused at RCPT");
+  }
+  return thresholds;
+}
+
+Weight read_weight(conf::Reader& section, std::string_view key, Weight weight) {
+  conf::Reader::WordOrScore value;
+  if (!section.word_or_score(key, value, {"off", "observe", "require"}, kScores)) {
+    return weight;
+  }
+  if (value.number) {
+    return points(*value.number);
+  }
+  constexpr std::array kWords{kOff, kObserve, kRequire};
+  return kWords.at(value.word);
+}
+
+// "helo.unqualified" is the key `unqualified` of the table `helo`.
+void read_tests(conf::Reader section, Policy& policy) {
+  for (const Test* test : all_tests()) {
+    if (test->is_fixed) {
+      continue;
+    }
+    const auto dot = test->name.find('.');
+    const Weight before = weight_in(*test, policy.posture());
+    Weight weight = before;
+    if (dot == std::string_view::npos) {
+      weight = read_weight(section, test->name, before);
+    } else {
+      conf::Reader below = section.section(test->name.substr(0, dot));
+      weight = read_weight(below, test->name.substr(dot + 1), before);
+    }
+    if (weight != before) {
+      policy.set_weight(*test, weight);
+    }
+  }
+}
+
+}  // namespace
+
+std::string_view to_string(Posture posture) {
+  for (const auto& word : kPostures) {
+    if (word.value == posture) {
+      return word.text;
+    }
+  }
+  return "?";
+}
+
+Policy read_policy(conf::Reader& section) {
+  Posture posture = Posture::Lenient;
+  section.word("posture", posture, kPostures);
+  Policy policy(posture);
+  bool is_soft = false;
+  section.boolean("soft", is_soft);
+  policy.set_soft(is_soft);
+  std::string contact;
+  section.string("contact", contact);
+  policy.set_contact(contact);
+  policy.set_thresholds(read_thresholds(section.section("thresholds"), policy.thresholds()));
+  read_tests(section.section("tests"), policy);
+  return policy;
+}
+
+}  // namespace smtpguard::filters

@@ -1,0 +1,37 @@
+// Inquiry — one client under examination: what is known of it, what is being asked, by which rules.
+// Owns: the facts and the look-ups under way.   Called by: Lobby (begins it), Session (takes it
+// over). Fails: never. At one address all its life, since look-ups refer to it: it is handed over
+// as a pointer.
+#pragma once
+
+#include <memory>
+#include <utility>
+
+#include "filters/investigation.hpp"
+#include "filters/judge.hpp"
+#include "filters/session_facts.hpp"
+#include "proxy/session/context.hpp"
+
+namespace smtpguard::session {
+
+struct Inquiry {
+  // `context` and its resolver outlive it; the configuration is kept alive, a reload or not.
+  Inquiry(Context& context, std::string_view policy_name, filters::SessionFacts known)
+      : config(context.config),
+        policy(*config->rules.policies.find(policy_name)),
+        facts(std::move(known)),
+        investigation(*config->rules.chain, facts, context.resolver, config->dns_budget),
+        judge(config->rules, policy) {}
+  Inquiry(const Inquiry&) = delete;
+  Inquiry& operator=(const Inquiry&) = delete;
+  ~Inquiry() = default;
+
+  std::shared_ptr<const RuntimeConfig> config;
+  const filters::NamedPolicy& policy;  // the listener's
+  filters::SessionFacts facts;
+  filters::Investigation investigation;
+  filters::Judge judge;
+  bool is_teased = false;  // a first line of the greeting is out
+};
+
+}  // namespace smtpguard::session
