@@ -73,12 +73,21 @@ struct Decision {
   const Weighed* by = nullptr;  // what refused alone; null: the sum did
 };
 
-// `weighed` is sorted by name, so that the first of equals decides, whatever order they came in.
+// What says more is what decides: the harder one, then what concerns the recipient. `weighed` is
+// sorted by name, so that the first of equals decides, whatever order they came in.
+bool says_more(const Finding& one, const Finding& other) {
+  if (alone(one) != alone(other)) {
+    return alone(one) > alone(other);
+  }
+  return one.test->about == Test::About::Recipient && other.test->about == Test::About::Client;
+}
+
 Decision decide(const Policy& policy, const std::vector<Weighed>& weighed, std::int32_t hope) {
   Decision decision;
   for (const Weighed& one : weighed) {
     decision.score += score_of(one);
-    if (refuses_alone(one) && (decision.by == nullptr || alone(*one.finding) > decision.kind)) {
+    if (refuses_alone(one) &&
+        (decision.by == nullptr || says_more(*one.finding, *decision.by->finding))) {
       decision.by = &one;
       decision.kind = alone(*one.finding);
     }

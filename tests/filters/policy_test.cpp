@@ -11,6 +11,8 @@ constexpr Test kSmall{.name = "x.small",
                       .strict = kRequire,
                       .says = "a small fault",
                       .mend = "mend it"};
+constexpr Test kAfter{
+    .name = "a.client", .lenient = kRequire, .balanced = kRequire, .strict = kRequire, .says = "a"};
 constexpr Test kLarge{.name = "x.large",
                       .lenient = points(9),
                       .balanced = points(6),
@@ -116,6 +118,11 @@ TEST(Policy, RelayingIsRefusedInEveryPosture) {
     policy.set_weight(kForeign, kOff);
     EXPECT_EQ(judge(policy, {findings}).kind, Verdict::Kind::Refuse) << to_string(posture);
   }
+}
+
+TEST(Policy, NamesTheRecipientBeforeTheClient) {
+  const Findings both{failed(kAfter, ""), failed(kForeign, "")};
+  EXPECT_EQ(judge(Policy(Posture::Strict), {both}).rule, "x.foreign");
 }
 
 TEST(Policy, SoftTurnsEveryRefusalIntoADeferral) {
