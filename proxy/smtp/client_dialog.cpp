@@ -14,12 +14,6 @@ namespace smtpguard::smtp {
 
 namespace {
 
-// The backend's own judgement of a client, to be told apart from a backend that is broken or badly
-// configured: only the former may be final for the sender.
-bool is_policy_refusal(const Reply& reply) {
-  return reply.is_permanent_failure() && starts_with_ignoring_case(reply.enhanced, "5.7.");
-}
-
 // "Bad sequence", "not implemented", "say STARTTLS or AUTH first": the client did nothing of the
 // kind; this is between us and the backend (RFC 5321 4.2.4, 3207 4, 4954 6).
 bool is_about_us(const Reply& reply) {
@@ -33,6 +27,13 @@ bool is_about_us(const Reply& reply) {
     default:
       return false;
   }
+}
+
+// The backend's own judgement of a client, to be told apart from a backend that is broken or badly
+// configured: only the former may be final for the sender.
+bool is_policy_refusal(const Reply& reply) {
+  return reply.is_permanent_failure() && starts_with_ignoring_case(reply.enhanced, "5.7.") &&
+         !is_about_us(reply);
 }
 
 bool is_eight_bit(const Parameter& parameter) {
@@ -116,8 +117,10 @@ void ClientDialog::on_connected() {
 
 void ClientDialog::on_bytes(std::string_view bytes) {
   while (!bytes.empty()) {
-    const bool reply_is_due =
-        step_ != Step::Ready && step_ != Step::Closed && step_ != Step::Connect && !answer_;
+    // What comes before our command was written cannot answer it: two replies to one EHLO would
+    // shift all that follow, and the 250 for one recipient would be told for another.
+    const bool reply_is_due = step_ != Step::Ready && step_ != Step::Closed &&
+                              step_ != Step::Connect && !answer_ && write_.empty();
     if (!reply_is_due) {
       return on_unasked(bytes);
     }
@@ -186,7 +189,7 @@ void ClientDialog::on_reply(const Reply& reply) {
 // then refused.
 void ClientDialog::on_reply_in_body(const Reply& reply) {
   fail(fmt::format("answered before the end of the message with {}", reply.summary()));
-  if (reply.code >= 400 && reply.code != 421) {
+  if (reply.code >= 400 && reply.code != 421 && !is_about_us(reply)) {
     early_refusal_ = reply;
   }
 }
@@ -340,7 +343,7 @@ void ClientDialog::on_answer(Reply reply) {
   if (!fits) {
     return fail(fmt::format("answered {} with {}", what_was_asked(), reply.summary()));
   }
-  if (reply.code == 421 || (is_about_us(reply) && kind != Question::Kind::EndOfData)) {
+  if (reply.code == 421 || is_about_us(reply)) {
     return fail(fmt::format("answered {} with {}", what_was_asked(), reply.summary()));
   }
   step_ = reply.code == 354 ? Step::Body : Step::Ready;
