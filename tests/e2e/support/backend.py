@@ -1,7 +1,7 @@
 """ScriptedBackend: an SMTP server that misbehaves at the stage that a test names, and remembers what it was told.
 
 It understands the PROXY header, so that one server behaves differently for each client of smtpguard.
-Stages: banner, ehlo, mail, rcpt, data, body (in the middle of a message), dot, rset, quit. The action of a stage is bytes to
+Stages: banner, ehlo, xclient, mail, rcpt, data, body (in the middle of a message), dot, rset, quit. The action of a stage is bytes to
 send instead of the usual reply, seconds to wait, one of CLOSE, RESET, SILENT, FLOOD, or a list of these.
 """
 import collections
@@ -19,6 +19,7 @@ USUAL = {
     "banner": b"220 backend.example.net ESMTP\r\n",
     "ehlo": b"250-backend.example.net\r\n250-PIPELINING\r\n250-SIZE 60000000\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-DSN\r\n"
             b"250 ENHANCEDSTATUSCODES\r\n",
+    "xclient": b"220 backend.example.net ESMTP\r\n",
     "helo": b"250 backend.example.net\r\n",
     "mail": b"250 2.1.0 Ok\r\n",
     "rcpt": b"250 2.1.5 Ok\r\n",
@@ -134,7 +135,7 @@ class _Connection:
         while True:
             line = self._line()
             self.session.commands.append(line)
-            verb = line[:4].upper().decode("latin-1").lower()
+            verb = line.split(b" ")[0].decode("latin-1").lower()
             if verb == "mail":
                 sender, recipients = line, []
             elif verb == "rcpt":
@@ -165,7 +166,7 @@ class _Connection:
         action = self.script.get("dot", USUAL["dot"])
         said = [one for one in (action if isinstance(action, list) else [action]) if not isinstance(one, float)]
         first = said[0] if said else None
-        if isinstance(first, (bytes, bytearray)) and re.match(rb"2\d\d[ -]", first):
+        if isinstance(first, (bytes, bytearray)) and re.match(rb"2\d\d[ \r-]", first):
             with self.backend.lock:
                 self.session.accepted.append(message)
         self._act(action)
