@@ -2,10 +2,10 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <syslog.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <exception>
 #include <system_error>
 #include <utility>
 
@@ -13,6 +13,7 @@
 #include "conf/base/descriptor.hpp"
 #include "conf/base/escape.hpp"
 #include "conf/base/log_line.hpp"
+#include "conf/base/syslog_sink.hpp"
 
 namespace smtpguard {
 namespace {
@@ -67,36 +68,6 @@ class StderrSink final : public LogSink {
   LineWriter lines_;
 };
 
-class SyslogSink final : public LogSink {
- public:
-  // LOG_NDELAY: the socket must be open before a chroot.
-  SyslogSink() { ::openlog(kIdent, LOG_PID | LOG_NDELAY, LOG_MAIL); }
-  SyslogSink(const SyslogSink&) = delete;
-  SyslogSink& operator=(const SyslogSink&) = delete;
-  ~SyslogSink() override { ::closelog(); }
-
-  // syslog(3) does not tell whether the line arrived.
-  bool write(Severity severity, std::string_view line) override {
-    ::syslog(LOG_MAIL | priority(severity), "%.*s", static_cast<int>(line.size()), line.data());
-    return true;
-  }
-
- private:
-  static int priority(Severity severity) {
-    switch (severity) {
-      case Severity::Debug:
-        return LOG_DEBUG;
-      case Severity::Info:
-        return LOG_INFO;
-      case Severity::Warning:
-        return LOG_WARNING;
-      case Severity::Error:
-        break;
-    }
-    return LOG_ERR;
-  }
-};
-
 class FileSink final : public LogSink {
  public:
   FileSink(Descriptor file, bool raw) : file_(std::move(file)), raw_(raw) {}
@@ -112,6 +83,11 @@ class FileSink final : public LogSink {
     line.add("time", utc_timestamp()).add("event", "lost").add_number("lines", count);
     return lines_.write(file_.get(), std::move(line).finish());
   }
+  void replace(Descriptor file) override {
+    file_ = std::move(file);
+    lines_ = {};
+  }
+  Kind kind() const override { return Kind::File; }
 
  private:
   Descriptor file_;
@@ -143,14 +119,22 @@ std::unique_ptr<LogSink> make_syslog_sink() {
   return std::make_unique<SyslogSink>();
 }
 
-Result<std::unique_ptr<LogSink>> make_file_sink(const std::string& path, bool raw) {
+Result<Descriptor> open_log_file(const std::string& path) {
   // O_NONBLOCK: a named pipe without a reader must not hold up the start, nor a slow one a session.
   Descriptor file(
       ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0640));
   if (!file.is_valid()) {
     return Error{"log file " + escape(path) + ": open: " + std::generic_category().message(errno)};
   }
-  return std::unique_ptr<LogSink>(std::make_unique<FileSink>(std::move(file), raw));
+  return file;
+}
+
+Result<std::unique_ptr<LogSink>> make_file_sink(const std::string& path, bool raw) {
+  auto file = open_log_file(path);
+  if (file.has_error()) {
+    return file.error();
+  }
+  return std::unique_ptr<LogSink>(std::make_unique<FileSink>(std::move(file).value(), raw));
 }
 
 bool LogSink::write_lost(std::uint64_t count) {
@@ -172,6 +156,32 @@ void Log::write(Severity severity, std::string_view line) {
       dropped_.fetch_add(1, std::memory_order_relaxed);
     }
   }
+}
+
+void Log::tend(TimePoint now) noexcept {
+  try {
+    const std::lock_guard lock(writing_);
+    for (Outlet& outlet : outlets_) {
+      outlet.sink->tend(now);
+      if (outlet.lost > 0 && outlet.sink->write_lost(outlet.lost)) {
+        outlet.lost = 0;
+      }
+    }
+  } catch (const std::exception&) {
+    // Out of memory; the next second may have some.
+  }
+}
+
+bool Log::replace(LogSink::Kind kind, const Descriptor& descriptor) {
+  const std::lock_guard lock(writing_);
+  bool is_there = false;
+  for (Outlet& outlet : outlets_) {
+    if (outlet.sink->kind() == kind) {
+      outlet.sink->replace(Descriptor(::fcntl(descriptor.get(), F_DUPFD_CLOEXEC, 0)));
+      is_there = true;
+    }
+  }
+  return is_there;
 }
 
 }  // namespace smtpguard

@@ -15,6 +15,8 @@
 #include <utility>
 #include <vector>
 
+#include "conf/base/clock.hpp"
+#include "conf/base/descriptor.hpp"
 #include "conf/base/result.hpp"
 
 namespace smtpguard {
@@ -25,6 +27,8 @@ std::string_view to_string(Severity severity);
 
 class LogSink {
  public:
+  enum class Kind : std::uint8_t { Other, Syslog, File };
+
   LogSink() = default;
   LogSink(const LogSink&) = delete;
   LogSink& operator=(const LogSink&) = delete;
@@ -33,15 +37,22 @@ class LogSink {
   virtual bool write(Severity severity, std::string_view line) = 0;
   // "N log lines were lost here", in the form of the sink's other lines.
   virtual bool write_lost(std::uint64_t count);
+  // About once a second: what did not go out goes now, what was lost is looked for.
+  virtual void tend(TimePoint /*now*/) {}
+  // What it writes to from now on, opened by somebody who may.
+  virtual void replace(Descriptor /*descriptor*/) {}
+  virtual Kind kind() const { return Kind::Other; }
 };
 
 // "2026-11-23T21:56:29.123Z smtpguard[123]: line" on standard error.
 std::unique_ptr<LogSink> make_stderr_sink();
-// Facility mail, ident "smtpguard", with pid.
+// Facility mail, ident "smtpguard", with pid: syslog_sink.hpp.
 std::unique_ptr<LogSink> make_syslog_sink();
 // Appends to `path` (created 0640) in the form of the stderr sink; bare lines if `raw` (JSON
 // files).
 Result<std::unique_ptr<LogSink>> make_file_sink(const std::string& path, bool raw);
+// The file alone: also for a sink that is there, after its file was moved away.
+Result<Descriptor> open_log_file(const std::string& path);
 
 class Log {
  public:
@@ -53,6 +64,11 @@ class Log {
   void info(std::string_view line) { write(Severity::Info, line); }
   void warning(std::string_view line) { write(Severity::Warning, line); }
   void error(std::string_view line) { write(Severity::Error, line); }
+  // About once a second, so that what waits in a sink does not wait for the next line.
+  void tend(TimePoint now) noexcept;
+  // Sinks of this kind write there from now on; a second one gets a duplicate. False: there is
+  // none.
+  bool replace(LogSink::Kind kind, const Descriptor& descriptor);
   bool shows(Severity severity) const { return severity >= least_; }
   // Whether a line of this severity would reach anybody: spares the work of rendering it.
   bool is_heard(Severity severity) const { return shows(severity) && !outlets_.empty(); }

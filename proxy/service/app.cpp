@@ -19,6 +19,7 @@
 #include "proxy/control/server.hpp"
 #include "proxy/net/unix_socket.hpp"
 #include "proxy/service/daemon_commands.hpp"
+#include "proxy/service/log_care.hpp"
 #include "proxy/service/privileges.hpp"
 #include "proxy/service/settings.hpp"
 #include "proxy/session/worker.hpp"
@@ -228,6 +229,7 @@ int serve(const CommandLine& line, Settings settings, Logs& logs, Sockets socket
     daemon.warning(warning);
   }
   const SignalHandler signals(worker, daemon);
+  const LogCare log_care(worker.wheel(), logs.text, logs.json);
   const std::string now = utc_timestamp();
   DaemonCommands commands(worker, session_log, logs.text, logs.json,
                           {line.file, static_cast<std::uint64_t>(::getpid()), now, now},

@@ -192,8 +192,33 @@ TEST(StderrSink, WritesOneLine) {
               testing::MatchesRegex(std::string(kLinePattern) + "backend 192.0.2.9:25: refused\n"));
 }
 
-TEST(SyslogSink, TakesPercentSignsAsText) {
-  EXPECT_TRUE(make_syslog_sink()->write(Severity::Debug, "test line %s %n"));
+TEST_F(LogFile, ThatWasMovedAwayIsOpenedAnew) {
+  Log log;
+  log.add(std::move(make_file_sink(path(), true)).value());
+  log.info("before");
+  fs::rename(path(), path() + ".0");
+  log.info("meanwhile");
+  const auto file = open_log_file(path());
+  ASSERT_TRUE(file.has_value());
+  EXPECT_TRUE(log.replace(LogSink::Kind::File, *file));
+  EXPECT_FALSE(log.replace(LogSink::Kind::Syslog, *file));
+  log.info("after");
+  EXPECT_EQ(content(), "after\n");
+  EXPECT_EQ(fs::file_size(path() + ".0"), std::string_view("before\nmeanwhile\n").size());
+}
+
+TEST(Log, TellsWhatWasLostWithoutWaitingForTheNextLine) {
+  std::vector<std::string> lines;
+  auto sink = std::make_unique<Memory>(lines, false);
+  Memory& switched = *sink;
+  Log log;
+  log.add(std::move(sink));
+  log.info("lost");
+  switched.is_working = true;
+  lines.clear();
+  log.tend(SteadyClock::now());
+  log.tend(SteadyClock::now());
+  EXPECT_THAT(lines, testing::ElementsAre("1 log lines were lost here"));
 }
 
 }  // namespace
