@@ -194,7 +194,21 @@ net::Descriptor open_control(const std::string& path, Log& daemon) {
   return std::move(socket).value();
 }
 
-void carry_out(session::Worker& worker, control::Command order,
+// A file that cannot be opened leaves the old one in use.
+Result<std::string> reopen(const LogSettings& settings, Logs& logs) {
+  if (settings.file.empty()) {
+    return Error{"log reopen: no log file is configured"};
+  }
+  const auto file = open_log_file(settings.file);
+  if (file.has_error()) {
+    return file.error();
+  }
+  const bool as_json = settings.file_format == LogSettings::Format::Json;
+  (as_json ? logs.json : logs.text).replace(LogSink::Kind::File, *file);
+  return {boost::system::in_place_value, "reopened " + settings.file};
+}
+
+void carry_out(session::Worker& worker, const LogSettings& log, Logs& logs, control::Command order,
                const control::Commands::Done& done) {
   switch (order) {
     case control::Command::Drain:
@@ -204,6 +218,9 @@ void carry_out(session::Worker& worker, control::Command order,
     case control::Command::Stop:
       done(std::string("stopping"));
       worker.stop_now();
+      return;
+    case control::Command::ReopenLogs:
+      done(reopen(log, logs));
       return;
     default:
       done(Error{fmt::format("{}: a running smtpguard cannot do this yet; restart it",
@@ -233,8 +250,8 @@ int serve(const CommandLine& line, Settings settings, Logs& logs, Sockets socket
   const std::string now = utc_timestamp();
   DaemonCommands commands(worker, session_log, logs.text, logs.json,
                           {line.file, static_cast<std::uint64_t>(::getpid()), now, now},
-                          [&worker](control::Command order, const control::Commands::Done& done) {
-                            carry_out(worker, order, done);
+                          [&](control::Command order, const control::Commands::Done& done) {
+                            carry_out(worker, settings.fixed.log, logs, order, done);
                           });
   std::optional<control::ControlServer> control;
   if (sockets.control.is_valid()) {
