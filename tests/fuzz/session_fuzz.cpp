@@ -1,6 +1,8 @@
 // Fuzz target: a sequence of events (client bytes, backend bytes, refusals, losses, timeouts, a
 // stop) played to both dialogs. Fails: when a session does not end, a reply of ours is no whole
-// line, or a message is acknowledged that the backend did not accept.
+// line, a message is acknowledged that the backend did not accept, several replies at once are
+// not the end of a connection, or what the backend is sent holds a bare CR, a bare LF or NUL.
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <optional>
@@ -68,12 +70,27 @@ StageSettings settings_from(std::uint8_t choice) {
   settings.offer.pipelining = (choice & 2U) != 0;
   settings.hand_off =
       (choice & 4U) != 0 ? smtpguard::smtp::HandOff::Xclient : smtpguard::smtp::HandOff::None;
+  if ((choice & 128U) != 0) {
+    settings.body.bare_lf = smtpguard::smtp::BareLf::Normalise;
+    settings.body.allows_eight_bit = false;
+  }
   if ((choice & 8U) != 0) {
     static const auto kDenied =
         smtpguard::test::rulebook_of("[access]\ndeny = [\"192.0.2.0/24\"]\n");
     settings.rules = kDenied;
   }
   return settings;
+}
+
+// Every line end is CR LF, so that no reader sees other lines than we wrote.
+bool has_clean_lines(std::string_view stream) {
+  for (std::size_t at = 0; at < stream.size(); ++at) {
+    const bool is_behind_cr = at > 0 && stream[at - 1] == '\r';
+    if (stream[at] == '\0' || (stream[at] == '\n') != is_behind_cr) {
+      return false;
+    }
+  }
+  return !stream.ends_with('\r');
 }
 
 }  // namespace
@@ -90,7 +107,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   stage.inject = [&](std::size_t) { return script.event(); };
   const bool ended = stage.run(size * 4 + 1000);
   const bool whole_lines = stage.to_client().empty() || stage.to_client().ends_with("\r\n");
-  if (!ended || !whole_lines || stage.acknowledged() > stage.accepted_by_backend()) {
+  const bool is_clean = std::all_of(stage.to_backend().begin(), stage.to_backend().end(),
+                                    [](const std::string& sent) { return has_clean_lines(sent); });
+  if (!ended || !whole_lines || !is_clean || stage.has_crossed_replies() ||
+      stage.acknowledged() > stage.accepted_by_backend()) {
     std::abort();
   }
   return 0;

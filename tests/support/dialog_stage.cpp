@@ -165,6 +165,7 @@ smtp::Reply DialogStage::ask(smtp::Question question) {
     identity.hostname = kHostname;
     backend_.emplace(std::move(identity));
     to_backend_.emplace_back();
+    observer_ = {};
   }
   if (!backend_) {
     return smtp::unavailable();
@@ -206,15 +207,27 @@ smtp::Reply DialogStage::ask(smtp::Question question) {
     const auto bytes = backend_says();
     if (bytes) {
       backend_->on_bytes(*bytes);
+      has_crossed_replies_ |= replies_in(*bytes) > 1 && !backend_->is_over();
     } else {
       backend_->on_lost("closed the connection");
     }
   }
 }
 
+std::size_t DialogStage::replies_in(std::string_view bytes) {
+  std::size_t count = 0;
+  while (!bytes.empty()) {
+    const auto reply = observer_.next(bytes);
+    count += reply && reply->has_value() ? 1U : 0U;
+  }
+  return count;
+}
+
 void DialogStage::relay_body() {
   const bool is_discarding = server_.is_discarding();
-  smtp::DataDecoder decoder;
+  smtp::BodyRules rules = settings_.body;
+  rules.allows_eight_bit = rules.allows_eight_bit || server_.allows_eight_bit();
+  smtp::DataDecoder decoder(rules);
   smtp::DataEncoder encoder;
   std::optional<smtp::Reply> refusal;
   const auto refuse = [&](const smtp::Reply& reply) {

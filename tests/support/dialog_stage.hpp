@@ -42,6 +42,7 @@ struct StageSettings {
   filters::SessionFacts facts;
   std::shared_ptr<const filters::Rulebook> rules = default_rulebook();
   std::uint64_t size_limit = 1'000'000;
+  smtp::BodyRules body;
 };
 
 class DialogStage {
@@ -71,12 +72,17 @@ class DialogStage {
   std::size_t acknowledged() const { return acknowledged_; }
   std::size_t accepted_by_backend() const { return accepted_by_backend_; }
   const std::string& trouble() const { return trouble_; }
+  // The backend sent several replies at once, and the connection went on: one of them has been, or
+  // will be, taken for the answer to another command.
+  bool has_crossed_replies() const { return has_crossed_replies_; }
 
  private:
   void read_command();
   void judge();
   void relay_body();
   smtp::Reply ask(smtp::Question question);
+  // How many replies have become whole by these bytes.
+  std::size_t replies_in(std::string_view bytes);
   void drop_backend();
   // True: the client is gone.
   bool fill_input();
@@ -91,6 +97,8 @@ class DialogStage {
   std::vector<std::string> to_backend_;
   std::vector<smtp::Note> notes_;
   std::string trouble_;
+  smtp::ReplyReader observer_;  // reads the backend's replies beside the dialog
+  bool has_crossed_replies_ = false;
   std::size_t step_ = 0;
   std::size_t acknowledged_ = 0;
   std::size_t accepted_by_backend_ = 0;
