@@ -176,8 +176,7 @@ class ControlServer::Client final : public std::enable_shared_from_this<Client>,
 
 ControlServer::ControlServer(net::asio::io_context& io, net::DeadlineWheel& wheel,
                              Commands& commands, Log& log, Descriptor listening)
-    : io_(io),
-      wheel_(wheel),
+    : wheel_(wheel),
       commands_(commands),
       log_(log),
       acceptor_(io.get_executor(), Protocol(), listening.release()) {

@@ -57,7 +57,6 @@ class ControlServer {
   void admit(Socket socket);
   void forget(const Client& client);
 
-  net::asio::io_context& io_;
   net::DeadlineWheel& wheel_;
   Commands& commands_;
   Log& log_;
