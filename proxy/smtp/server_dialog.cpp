@@ -21,6 +21,8 @@ Reply start_of_data() {
   return make_reply(354, "", "end data with <CR><LF>.<CR><LF>");
 }
 
+}  // namespace
+
 Reply reply_to(const CommandError& error) {
   switch (error.kind) {
     case CommandError::Kind::UnknownVerb:
@@ -36,8 +38,6 @@ Reply reply_to(const CommandError& error) {
   }
   return make_reply(500, "5.5.1", error.text);
 }
-
-}  // namespace
 
 Action ServerDialog::next_action() {
   Action action;

@@ -193,4 +193,7 @@ class ServerDialog {
   std::uint32_t transactions_ = 0;
 };
 
+// What a line that is no good command is answered.
+Reply reply_to(const CommandError& error);
+
 }  // namespace smtpguard::smtp

@@ -6,6 +6,7 @@
 #include <exception>
 
 #include "proxy/tools/smtpguardctl_online.hpp"
+#include "proxy/tools/smtpguardctl_test.hpp"
 
 int main(int argc, char* argv[]) {
   try {
@@ -13,6 +14,7 @@ int main(int argc, char* argv[]) {
     app.set_version_flag("-V,--version", "smtpguardctl " SMTPGUARD_VERSION);
     app.require_subcommand(1);
     smtpguard::tools::add_online_commands(app);
+    smtpguard::tools::add_test_command(app);
     try {
       app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
