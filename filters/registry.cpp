@@ -10,13 +10,11 @@ extern const FilterKind kAccess;
 extern const FilterKind kRelay;
 extern const FilterKind kEarlyTalker;
 extern const FilterKind kPipelining;
+extern const FilterKind kProtocol;
 
 namespace {
 constexpr std::array kFilters{
-    &kAccess,
-    &kRelay,
-    &kEarlyTalker,
-    &kPipelining,
+    &kAccess, &kRelay, &kEarlyTalker, &kPipelining, &kProtocol,
 };
 }  // namespace
 

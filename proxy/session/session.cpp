@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "proxy/session/body_relay.hpp"
+#include "proxy/session/conduct.hpp"
 #include "proxy/smtp/trace_header.hpp"
 
 namespace smtpguard::session {
@@ -39,9 +40,11 @@ net::Awaitable<void> Session::run() {
     ++facts_.misbehaviour.early;
     context_.log.early(facts_, {"early", "connect", early, early.size(), seconds_since_connect()});
   }
+  learn_from_first_bytes(early);
   dialog_.set_offer(offer());
+  has_news_ = true;
   if (!inquiry_->is_teased) {  // a greeting that has begun is finished
-    drop_if_due();
+    drop_for_news();
   }
   while (!is_ended_) {
     smtp::Action action = dialog_.next_action();
@@ -93,11 +96,18 @@ Session::Session(Context& context, Arrival arrival)
 }
 
 net::Awaitable<void> Session::read_command() {
+  drop_for_news();
+  if (dialog_.gave_up()) {
+    co_return;
+  }
   const TimePoint deadline = std::min(command_deadline_, session_deadline_);
   const ClientChannel::Fill got = co_await client_.fill(deadline, false, kCommandRead);
   switch (got) {
     case ClientChannel::Fill::Input: {
       std::string_view input = client_.take();
+      if (!dialog_.has_begun()) {
+        learn_from_first_bytes(input);
+      }
       dialog_.on_input(input);
       client_.keep(input);
       learn_from_input();
@@ -218,9 +228,16 @@ void Session::tell(const smtp::Note& note) {
 
 void Session::log_reply(const smtp::Action& action) {
   const smtp::Reply& reply = action.reply;
+  const bool is_dropped = std::exchange(is_dropped_, false);
+  const bool is_refusal = !action.is_complaint || is_dropped;
   record_.errors += action.is_complaint ? 1U : 0U;
-  record_.refused += reply.is_permanent_failure() && !action.is_complaint ? 1U : 0U;
-  record_.deferred += reply.is_temporary_failure() && !action.is_complaint ? 1U : 0U;
+  record_.refused += reply.is_permanent_failure() && is_refusal ? 1U : 0U;
+  record_.deferred += reply.is_temporary_failure() && is_refusal ? 1U : 0U;
+  is_data_refused_ =
+      dialog_.verb_in_hand() == smtp::Verb::Data && !body_reply_is_due_ && !reply.is_positive();
+  if (is_dropped && reason_.empty()) {
+    return;
+  }
   const smtp::Command& command = dialog_.command();
   if (std::exchange(body_reply_is_due_, false)) {
     if (std::exchange(is_discarded_, false)) {
@@ -234,10 +251,14 @@ void Session::log_reply(const smtp::Action& action) {
     return;
   }
   if (action.is_complaint) {
-    context_.log.reply(facts_, &action.said, reply);
+    const bool is_text = !facts_.misbehaviour.message_line.empty();
+    if (!is_text || !std::exchange(is_text_told_, true)) {
+      const std::string said = for_log({action.said, dialog_.bad_verb()}, facts_.misbehaviour);
+      context_.log.reply(facts_, &said, reply);
+    }
     return;
   }
-  if (dialog_.gave_up()) {
+  if (dialog_.gave_up() && !is_dropped) {
     context_.log.reply(facts_, nullptr, reply);
     return;
   }
@@ -283,9 +304,7 @@ void Session::finish() {
     context_.log.reply(facts_, nullptr, farewell);
   }
   record_.commands = dialog_.commands();
-  if (!record_.verdict) {
-    tell(inquiry_->judge.of_client(facts_));
-  }
+  tell(inquiry_->judge.of_client(facts_));
   if (client_.lost() != ClientChannel::Loss::None) {
     record_.ending = ending_of_loss();
   } else if (dialog_.has_quit()) {

@@ -78,6 +78,9 @@ class Session : public boost::intrusive::list_base_hook<
   // After each line of the client: what it tells of the client.
   void learn_from_input();
   void learn_from_complaint();
+  // Before the first line is whole: other protocols know no lines.
+  void learn_from_first_bytes(std::string_view bytes);
+  void drop_for_news();
   // What ends a session at once does not wait for a recipient.
   void drop_if_due();
   void drop(const filters::Verdict& verdict);
@@ -117,6 +120,9 @@ class Session : public boost::intrusive::list_base_hook<
   std::vector<std::string> told_;        // names of findings
   std::optional<filters::Verdict> tag_;  // the message in hand is marked with it
   bool has_news_ = false;                // something about the client's conduct is new
+  bool is_data_refused_ = false;         // the last command was a DATA without 354
+  bool is_dropped_ = false;              // the next reply is told by the finding that caused it
+  bool is_text_told_ = false;            // a message sent as commands is one line in the log
   std::uint64_t body_octets_ = 0;
   std::uint64_t body_normalised_ = 0;
   TimePoint body_began_;

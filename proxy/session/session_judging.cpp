@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "proxy/session/conduct.hpp"
 #include "proxy/session/session.hpp"
 
 namespace smtpguard::session {
@@ -14,12 +15,17 @@ namespace {
 // What of the reasons stands in a header line: it must stay below 998 octets (RFC 5322 2.1.1).
 constexpr std::size_t kTagReasons = 800;
 
-bool is_control(char c) {
-  return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
-}
-
 filters::Mailbox mailbox_of(const smtp::Path& path) {
   return {path.local_part, path.domain, path.source_route};
+}
+
+// The harder one, and of two that let the client go on the one that tells more.
+bool is_worth_more(const filters::Verdict& one, const filters::Verdict& other) {
+  const auto reasons = [](const filters::Verdict& verdict) {
+    return verdict.counted.size() + verdict.observed.size();
+  };
+  return one.kind > other.kind ||
+         (one.kind == other.kind && !one.refuses() && reasons(one) > reasons(other));
 }
 
 }  // namespace
@@ -35,19 +41,27 @@ void Session::learn_from_input() {
     inquiry_->investigation.pursue(SteadyClock::now());
     has_news_ = true;
   }
-  if (std::exchange(has_news_, false)) {
-    drop_if_due();
-  }
+  drop_for_news();
 }
 
 void Session::learn_from_complaint() {
-  filters::Misbehaviour& seen = facts_.misbehaviour;
-  const std::string& line = *dialog_.complaint();
-  const bool is_unknown = dialog_.verb_in_hand() == smtp::Verb::Unknown;
-  seen.unknown_commands += is_unknown ? 1U : 0U;
-  seen.auth += dialog_.verb_in_hand() == smtp::Verb::Auth ? 1U : 0U;
-  seen.control_bytes += std::any_of(line.begin(), line.end(), is_control) ? 1U : 0U;
+  learn_from_bad_line({*dialog_.complaint(), dialog_.bad_verb(), is_data_refused_},
+                      facts_.misbehaviour);
   has_news_ = true;
+}
+
+void Session::learn_from_first_bytes(std::string_view bytes) {
+  const std::string_view before = dialog_.unfinished_line();
+  const bool is_new =
+      before.empty() ? learn_from_bytes(bytes, facts_.misbehaviour)
+                     : learn_from_bytes(fmt::format("{}{}", before, bytes), facts_.misbehaviour);
+  has_news_ = has_news_ || is_new;
+}
+
+void Session::drop_for_news() {
+  if (std::exchange(has_news_, false)) {
+    drop_if_due();
+  }
 }
 
 void Session::drop_if_due() {
@@ -61,7 +75,8 @@ void Session::drop(const filters::Verdict& verdict) {
   tell(verdict);
   record_.ending = filters::Ending::Dropped;
   record_.ending_detail = verdict.rule;
-  ++record_.refused;
+  reason_.clear();
+  is_dropped_ = true;
   dialog_.on_limit(smtp::make_reply(verdict.code, verdict.enhanced, verdict.text));
 }
 
@@ -84,6 +99,7 @@ void Session::judge_sender() {
   const filters::Verdict verdict = inquiry_->judge.of_client(facts_);
   if (verdict.kind == filters::Verdict::Kind::Drop) {
     drop(verdict);
+    reason_ = verdict.rule;
     return;
   }
   smtp::Judgement judgement;
@@ -103,6 +119,7 @@ net::Awaitable<void> Session::judge_recipient() {
   switch (verdict.kind) {
     case filters::Verdict::Kind::Drop:
       drop(verdict);
+      reason_ = verdict.rule;
       co_return;
     case filters::Verdict::Kind::Refuse:
     case filters::Verdict::Kind::Defer:
@@ -145,7 +162,7 @@ void Session::tell(const filters::Verdict& verdict) {
       }
     }
   }
-  if (!record_.verdict || verdict.kind > record_.verdict->kind) {
+  if (!record_.verdict || is_worth_more(verdict, *record_.verdict)) {
     record_.verdict = verdict;
   }
 }

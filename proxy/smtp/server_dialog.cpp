@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cassert>
 #include <utility>
+#include <variant>
 
 namespace smtpguard::smtp {
 
@@ -147,6 +148,7 @@ void ServerDialog::note_pipelining(std::string_view waiting) {
 
 void ServerDialog::execute(const Line& line) {
   said_ = line.text.substr(0, kNotedBytes);
+  bad_verb_ = Verb::Unknown;
   if (++commands_ > limits_.commands) {
     hang_up(make_reply(421, "4.7.0", "too many commands in one session"));
     return;
@@ -154,6 +156,8 @@ void ServerDialog::execute(const Line& line) {
   if (line.bare_lf) {
     note_ = Note{Note::Kind::BareLf, verb_in_hand_, std::string(line.text.substr(0, kNotedBytes)),
                  line.text.size()};
+    bad_verb_ =
+        std::visit([](const auto& command) { return command.verb; }, parse_command(line.text));
     complain(make_reply(500, "5.5.2", "line ended by LF alone: CR LF is due (RFC 5321 2.3.8)"));
     return;
   }
@@ -164,6 +168,7 @@ void ServerDialog::execute(const Line& line) {
   ParsedCommand parsed = parse_command(line.text);
   if (const auto* error = std::get_if<CommandError>(&parsed)) {
     verb_in_hand_ = error->verb;
+    bad_verb_ = error->verb;
     complain(reply_to(*error));
     return;
   }
@@ -173,6 +178,7 @@ void ServerDialog::execute(const Line& line) {
 void ServerDialog::execute(Command command) {
   command_ = std::move(command);
   verb_in_hand_ = command_.verb;
+  bad_verb_ = command_.verb;
   switch (command_.verb) {
     case Verb::Helo:
       return hello(false);
@@ -393,6 +399,7 @@ void ServerDialog::on_timeout() {
 }
 
 void ServerDialog::on_limit(Reply reply) {
+  note_.reset();  // what the client has sent beyond it is of no interest any more
   hang_up(std::move(reply));
 }
 

@@ -119,6 +119,10 @@ class ServerDialog {
   std::uint32_t commands() const { return commands_ + accepted_recipients_; }
   // The line that will be complained about next; nullptr: it was a good command.
   const std::string* complaint() const { return complained_ ? &said_ : nullptr; }
+  // Its verb, if it has one.
+  Verb bad_verb() const { return bad_verb_; }
+  // What has come of a line that has no end yet.
+  std::string_view unfinished_line() const { return reader_.kept(); }
   // The message in hand goes to nobody: read it, say it was taken, and give it to no backend.
   bool is_discarding() const { return transaction_ && transaction_->asked == 0; }
   // QUIT was said.
@@ -173,6 +177,7 @@ class ServerDialog {
   LineReader reader_;
   Command command_;
   Verb verb_in_hand_ = Verb::Unknown;
+  Verb bad_verb_ = Verb::Unknown;
   std::string helo_;
   bool is_esmtp_ = false;
   std::optional<Transaction> transaction_;
