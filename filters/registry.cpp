@@ -11,10 +11,11 @@ extern const FilterKind kRelay;
 extern const FilterKind kEarlyTalker;
 extern const FilterKind kPipelining;
 extern const FilterKind kProtocol;
+extern const FilterKind kHelo;
 
 namespace {
 constexpr std::array kFilters{
-    &kAccess, &kRelay, &kEarlyTalker, &kPipelining, &kProtocol,
+    &kAccess, &kRelay, &kEarlyTalker, &kPipelining, &kProtocol, &kHelo,
 };
 }  // namespace
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "dns/reverse_name.hpp"
@@ -15,5 +16,14 @@ namespace smtpguard::filters {
 void want_reverse(const SessionFacts& facts, std::vector<dns::Question>& questions);
 // Nothing while an answer is open or was never asked for.
 std::optional<dns::ReverseIdentity> reverse_of(const SessionFacts& facts);
+
+// Of the PTR's names that are checked, all that lead back to the client: an address may have
+// several.
+struct ReverseNames {
+  std::vector<std::string> confirmed;
+  std::vector<std::string> others;
+  bool is_complete = false;  // no answer is open, and none was trouble
+};
+ReverseNames reverse_names_of(const SessionFacts& facts);
 
 }  // namespace smtpguard::filters

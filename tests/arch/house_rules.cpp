@@ -105,6 +105,7 @@ const std::vector<LibraryRule>& library_rules() {
       {"toml++/", {"conf/"}, "toml++ belongs to conf/"},
       {"ares", {"dns/"}, "c-ares belongs to dns/"},
       {"sqlite3", {"filters/memory/"}, "SQLite belongs to filters/memory/"},
+      {"libpsl", {"filters/public_suffix"}, "libpsl belongs to filters/public_suffix"},
       {"openssl/", {"proxy/net/tls_"}, "OpenSSL belongs to proxy/net/tls_*"},
       {"boost/asio.hpp", {}, "include the narrow headers of Asio"},
       {"boost/asio/", event_rooms, "Asio belongs to the rooms of the event loop"},
