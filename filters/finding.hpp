@@ -63,6 +63,8 @@ struct Test {
   Effect effect = Effect::AtRecipient;
   // No configuration changes what it does: without it we would be a hazard to others.
   bool is_fixed = false;
+  // Its findings bring their own weights; a policy says only whether they count.
+  bool is_family = false;
 };
 
 enum class Outcome : std::uint8_t {
@@ -81,6 +83,9 @@ struct Finding {
   // weighs less than nothing, a pass never more.
   std::optional<Weight> weight{};
   std::chrono::seconds valid_for{0};  // how long it may be remembered
+  // For the sender, where the test's own words say too little; empty: those. Then its `mend` is in
+  // here as well. Never an echo of what the client or the DNS said.
+  std::string says{};
 
   bool operator==(const Finding&) const = default;
 };

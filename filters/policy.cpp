@@ -100,6 +100,20 @@ Decision decide(const Policy& policy, const std::vector<Weighed>& weighed, std::
   return decision;
 }
 
+// What is observed may know what it would weigh.
+Weight acting(const Weight& weight) {
+  return weight.mode == Mode::Observe && weight.score != 0 ? points(weight.score) : weight;
+}
+
+std::string_view says_of(const Finding& finding) {
+  return finding.says.empty() ? finding.test->says : std::string_view(finding.says);
+}
+
+// Empty where `says` tells it already.
+std::string_view mend_of(const Finding& finding) {
+  return finding.says.empty() ? finding.test->mend : std::string_view();
+}
+
 Reason reason_of(const Weighed& weighed) {
   return {name_of(*weighed.finding), weighed.finding->outcome, weighed.weight,
           weighed.finding->detail};
@@ -112,7 +126,7 @@ std::string in_words(const std::vector<const Weighed*>& failures) {
                    [](const Weighed* a, const Weighed* b) { return score_of(*a) > score_of(*b); });
   std::string text;
   for (const Weighed* one : sorted) {
-    text += fmt::format("{}{} ({})", text.empty() ? "" : ", ", one->finding->test->says,
+    text += fmt::format("{}{} ({})", text.empty() ? "" : ", ", says_of(*one->finding),
                         name_of(*one->finding));
   }
   return text;
@@ -130,9 +144,9 @@ void write_reply(const Policy& policy, const Decision& decision,
     const Test& test = *decision.by->finding->test;
     detail_code = test.enhanced;
     verdict.rule = name_of(*decision.by->finding);
-    verdict.text = fmt::format("refused: {} ({})", test.says, verdict.rule);
-    if (!test.mend.empty()) {
-      verdict.text += fmt::format("; {}", test.mend);
+    verdict.text = fmt::format("refused: {} ({})", says_of(*decision.by->finding), verdict.rule);
+    if (const auto mend = mend_of(*decision.by->finding); !mend.empty()) {
+      verdict.text += fmt::format("; {}", mend);
     }
   } else {
     verdict.rule = "score";
@@ -144,8 +158,8 @@ void write_reply(const Policy& policy, const Decision& decision,
     }
     verdict.text =
         fmt::format("{}: {}", is_temporary ? "not accepted now" : "refused", in_words(failures));
-    if (failures.size() == 1 && !failures.front()->finding->test->mend.empty()) {
-      verdict.text += fmt::format("; {}", failures.front()->finding->test->mend);
+    if (failures.size() == 1 && !mend_of(*failures.front()->finding).empty()) {
+      verdict.text += fmt::format("; {}", mend_of(*failures.front()->finding));
     }
   }
   verdict.enhanced = fmt::format("{}.{}", is_temporary ? 4 : 5, detail_code);
@@ -254,7 +268,7 @@ Weight Policy::weight_if_acting(const Finding& finding) const {
     }
     const Weight weight = weight_in(*finding.test, posture);
     if (weight.mode == Mode::Score || weight.mode == Mode::Require) {
-      return finding.weight ? *finding.weight : weight;
+      return finding.weight ? acting(*finding.weight) : weight;
     }
   }
   return own;

@@ -43,7 +43,14 @@ Thresholds read_thresholds(conf::Reader section, Thresholds thresholds) {
   return thresholds;
 }
 
-Weight read_weight(conf::Reader& section, std::string_view key, Weight weight) {
+constexpr std::array<conf::Word<Mode>, 3> kOfFamilies{
+    {{"score", Mode::Score}, {"observe", Mode::Observe}, {"off", Mode::Off}}};
+
+Weight read_weight(conf::Reader& section, std::string_view key, Weight weight, bool is_family) {
+  if (is_family) {
+    section.word(key, weight.mode, kOfFamilies);
+    return weight;
+  }
   conf::Reader::WordOrScore value;
   if (!section.word_or_score(key, value, {"off", "observe", "require"}, kScores)) {
     return weight;
@@ -65,10 +72,10 @@ void read_tests(conf::Reader section, Policy& policy) {
     const Weight before = weight_in(*test, policy.posture());
     Weight weight = before;
     if (dot == std::string_view::npos) {
-      weight = read_weight(section, test->name, before);
+      weight = read_weight(section, test->name, before, test->is_family);
     } else {
       conf::Reader below = section.section(test->name.substr(0, dot));
-      weight = read_weight(below, test->name.substr(dot + 1), before);
+      weight = read_weight(below, test->name.substr(dot + 1), before, test->is_family);
     }
     if (weight != before) {
       policy.set_weight(*test, weight);

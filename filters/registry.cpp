@@ -12,10 +12,12 @@ extern const FilterKind kEarlyTalker;
 extern const FilterKind kPipelining;
 extern const FilterKind kProtocol;
 extern const FilterKind kHelo;
+extern const FilterKind kDnsbl;
 
 namespace {
+// How it behaves, then who it is.
 constexpr std::array kFilters{
-    &kAccess, &kRelay, &kEarlyTalker, &kPipelining, &kProtocol, &kHelo,
+    &kAccess, &kRelay, &kEarlyTalker, &kPipelining, &kProtocol, &kHelo, &kDnsbl,
 };
 }  // namespace
 

@@ -19,8 +19,8 @@ struct Rulebook {
   std::shared_ptr<const Chain> chain = std::make_shared<Chain>();
 };
 
-// Reads [networks], [access], [recipients], what [policy.NAME] says of verdicts, the addresses of
-// the listeners, and the sections of all filters.
+// Reads [networks], [access], [dnsbl], [recipients], what [policy.NAME] says of verdicts, the
+// addresses of the listeners, and the sections of all filters.
 Rulebook read_rulebook(conf::Reader& root, const std::string& hostname);
 
 }  // namespace smtpguard::filters

@@ -5,10 +5,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "conf/base/ip_address.hpp"
+#include "dns/list_health.hpp"
 #include "filters/known_answers.hpp"
 
 namespace smtpguard::filters {
@@ -63,6 +65,8 @@ struct SessionFacts {
   std::optional<Mailbox> sender;     // since MAIL
   std::optional<Mailbox> recipient;  // the RCPT in hand
   KnownAnswers dns;
+  // Shared by all sessions that began while nothing changed; null: nobody watches the lists.
+  std::shared_ptr<const dns::ListHealth> lists;
 };
 
 }  // namespace smtpguard::filters

@@ -9,6 +9,7 @@
 #include "conf/base/cidr.hpp"
 #include "conf/base/ip_address.hpp"
 #include "filters/access.hpp"
+#include "filters/dns_lists.hpp"
 #include "filters/recipients.hpp"
 #include "filters/session_facts.hpp"
 
@@ -34,6 +35,7 @@ struct Site {
   RecipientDomains recipients;
   Networks networks;
   AccessSettings access;
+  std::vector<DnsList> lists;
 
   // Before anything but the address is known.
   Standing standing_of(const IpAddress& client) const;

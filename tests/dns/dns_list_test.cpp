@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "dns/known_lists.hpp"
+#include "dns/list_health.hpp"
 
 namespace smtpguard::dns {
 namespace {
@@ -341,6 +342,61 @@ TEST(KnownLists, GiveWordsToCodes) {
   EXPECT_EQ(retirement("dnsbl.sorbs.net"), "closed in 2024");
   EXPECT_EQ(retirement("zen.spamhaus.org"), "");
   EXPECT_EQ(retirement("notsorbs.net"), "");
+}
+
+struct Tested {
+  std::string name;
+  Answer presence;
+  Answer absence;
+  SelfTest expected;
+};
+
+TEST(ListSelfTest, BelievesTheTestEntries) {
+  using Result = SelfTest::Result;
+  const auto codes = [](const char* code) {
+    Answer answer = without_records(Outcome::Found);
+    answer.addresses = {IpAddress::parse(code).value()};
+    return answer;
+  };
+  const Answer none = without_records(Outcome::NoSuchName);
+  const Answer timeout = without_records(Outcome::Timeout);
+  const Answer refused = without_records(Outcome::Refused);
+  const std::string everybody = "it lists 127.0.0.1, so probably everybody";
+  const std::string nobody = "it does not list its test entry 127.0.0.2, so probably nobody";
+  const std::string outside =
+      "198.51.100.1: not an answer of a list: its domain was given up, or the resolver invents "
+      "answers";
+  for (const Tested& one : {
+           Tested{"works", codes("127.0.0.2"), none, {Result::Works, ""}},
+           Tested{"works with a code of its own", codes("127.0.10.0"), none, {Result::Works, ""}},
+           Tested{"lists nobody", none, none, {Result::Fails, nobody}},
+           Tested{"lists everybody",
+                  codes("127.0.0.2"),
+                  codes("127.0.0.2"),
+                  {Result::Fails, everybody}},
+           Tested{"was parked",
+                  codes("198.51.100.1"),
+                  codes("198.51.100.1"),
+                  {Result::Fails, outside}},
+           Tested{"refuses us by a code",
+                  codes("127.255.255.255"),
+                  none,
+                  {Result::Fails, "127.255.255.255: too many queries"}},
+           Tested{"is silent", timeout, timeout, {Result::Unknown, "self-test: timeout"}},
+           Tested{"refuses us", refused, none, {Result::Unknown, "self-test: refused"}},
+           Tested{"half an answer",
+                  codes("127.0.0.2"),
+                  timeout,
+                  {Result::Unknown, "self-test: timeout"}},
+           Tested{"lists everybody as far as is known",
+                  timeout,
+                  codes("127.0.0.4"),
+                  {Result::Fails, everybody}},
+       }) {
+    EXPECT_EQ(judge_self_test(one.presence, one.absence, std::span(&usual_codes(), 1), kBlock),
+              one.expected)
+        << one.name;
+  }
 }
 
 }  // namespace

@@ -122,7 +122,7 @@ TEST(Examples, LoadWithoutErrorsAndWarnings) {
 TEST(Manual, DescribesExactlyTheKeysThatTheReaderKnows) {
   std::istringstream manual(content_of(kConf + "man/smtpguard.toml.5"));
   const std::regex header(R"(\.Ss \[+([a-z.A-Z]+)\]+)");
-  const std::regex item(R"(\.It Ic ([a-z_.]+).*)");
+  const std::regex item(R"(\.It Ic ([a-z_.0-9]+).*)");
   std::set<std::string> described;
   std::string section;
   for (std::string line; std::getline(manual, line);) {
