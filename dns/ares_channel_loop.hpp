@@ -2,7 +2,8 @@
 // Owns: one timer for each delayed task that has not run.   Called by: AresChannel and, through
 // Loop, the other resolvers; one per event loop.   Fails: never.
 // It stands beside AresChannel because only files of that name may use Asio in this room. Delayed
-// tasks are for fakes: real sessions have one wheel for all their deadlines.
+// tasks are for fakes and for what comes once in a while: real sessions have one wheel for all
+// their deadlines.
 #pragma once
 
 #include <boost/asio/basic_waitable_timer.hpp>

@@ -36,7 +36,8 @@ struct SelfTest {
     Unknown,  // no answer: it may work all the same
   };
   Result result = Result::Unknown;
-  std::string trouble{};  // in words; empty if it works
+  std::string trouble{};      // in words; empty if it works
+  std::string_view remedy{};  // what the administrator here can do; may be empty
 
   bool operator==(const SelfTest&) const = default;
 };

@@ -13,6 +13,7 @@
 #include "proxy/net/deadline_wheel.hpp"
 #include "proxy/net/types.hpp"
 #include "proxy/session/admission.hpp"
+#include "proxy/session/list_watch.hpp"
 #include "proxy/session/session_log.hpp"
 #include "proxy/session/settings.hpp"
 #include "proxy/smtp/capabilities.hpp"
@@ -27,6 +28,7 @@ struct Context {
   Admission& admission;
   SessionLog& log;
   dns::Resolver& resolver;
+  ListWatch& lists;
   // Shared with the sessions that began under it: a reload swaps it, they keep theirs.
   std::shared_ptr<const RuntimeConfig> config;
   // Learned at the last hand-off or probe; nothing before the first.

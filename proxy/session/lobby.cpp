@@ -146,6 +146,7 @@ void Lobby::admit(Held visitor) {
   const bool came_by_front_end = visitor->client != visitor->peer;
   filters::SessionFacts facts = visitor->facts();
   facts.standing = config.rules.site.standing_of(facts.client.address);
+  facts.lists = context_.lists.health();
   facts.is_monitor = config.rules.site.networks.monitors.contains(facts.client.address);
   context_.log.connect(facts, filters::look_up(config.rules.site.access, facts.client.address),
                        came_by_front_end ? &visitor->peer : nullptr);

@@ -12,6 +12,9 @@ namespace smtpguard::session {
 
 namespace {
 
+// What stands before the label of a list.
+constexpr std::string_view kListPrefix = "dnsbl.";
+
 // What of the reasons stands in a header line: it must stay below 998 octets (RFC 5322 2.1.1).
 constexpr std::size_t kTagReasons = 800;
 
@@ -160,6 +163,12 @@ void Session::tell(const filters::Verdict& verdict) {
         told_.push_back(reason.name);
         context_.log.finding(facts_, reason);
       }
+    }
+  }
+  for (const filters::Reason& reason : verdict.unknown) {
+    if (reason.name.starts_with(kListPrefix)) {
+      context_.lists.on_trouble(std::string_view(reason.name).substr(kListPrefix.size()),
+                                reason.detail);
     }
   }
   if (!record_.verdict || is_worth_more(verdict, *record_.verdict)) {

@@ -54,8 +54,12 @@ Worker::Worker(SessionLog& log, std::shared_ptr<const RuntimeConfig> config,
                const dns::Settings& dns_settings)
     : name_servers_(open_resolver(dns_loop_, dns_settings)),
       resolver_(*name_servers_, dns_loop_, dns_settings.cache),
-      context_{io_, wheel_, admission_, log, resolver_, std::move(config), {}, {}, {}, {}},
-      lobby_(context_, [this](Arrival arrival) { begin_session(std::move(arrival)); }) {}
+      list_watch_(*name_servers_, dns_loop_, log.daemon()),
+      context_{io_, wheel_, admission_, log, resolver_, list_watch_, std::move(config),
+               {},  {},     {},         {}},
+      lobby_(context_, [this](Arrival arrival) { begin_session(std::move(arrival)); }) {
+  list_watch_.watch(context_.config->rules.site.lists);
+}
 
 // What lives in coroutines refers to the wheel and the counters: it has to go before them.
 Worker::~Worker() {

@@ -14,6 +14,7 @@
 #include "dns/caching_resolver.hpp"
 #include "dns/settings.hpp"
 #include "proxy/session/context.hpp"
+#include "proxy/session/list_watch.hpp"
 #include "proxy/session/listener.hpp"
 #include "proxy/session/lobby.hpp"
 #include "proxy/session/session.hpp"
@@ -84,6 +85,7 @@ class Worker {
   dns::AsioLoop dns_loop_{io_};
   std::unique_ptr<dns::Resolver> name_servers_;
   dns::CachingResolver resolver_;
+  ListWatch list_watch_;
   Context context_;
   Lobby lobby_;
   std::list<Listener> listeners_;
