@@ -1,65 +1,122 @@
+// access — does the administrator's own list name this client, this sender or this recipient?
 #include "filters/access.hpp"
 
 #include <array>
-#include <string_view>
 #include <utility>
-#include <vector>
 
-#include "conf/reader.hpp"
 #include "filters/filter.hpp"
+#include "filters/reverse.hpp"
 
 namespace smtpguard::filters {
 namespace {
 
-using Entries = std::vector<conf::Located<Cidr>>;
-
-struct ListKeys {
-  std::string_view entries;
-  std::string_view files;
+constexpr std::array kTests{
+    Test{
+        .name = "access.deny",
+        .lenient = kRequire,
+        .balanced = kRequire,
+        .strict = kRequire,
+        .says = "your server stands in this site's deny list",
+    },
+    Test{
+        .name = "access.deny_sender",
+        .lenient = kRequire,
+        .balanced = kRequire,
+        .strict = kRequire,
+        .says = "the sender stands in this site's deny list",
+        .about = Test::About::Sender,
+    },
+    Test{
+        .name = "access.deny_recipient",
+        .lenient = kRequire,
+        .balanced = kRequire,
+        .strict = kRequire,
+        .says = "this recipient takes no mail",
+        .enhanced = "2.1",
+        .about = Test::About::Recipient,
+    },
+    Test{
+        .name = "access.discard",
+        .lenient = kRequire,
+        .balanced = kRequire,
+        .strict = kRequire,
+        .says = "the message is taken and thrown away",
+        .about = Test::About::Sender,
+        .effect = Test::Effect::Discards,
+    },
+    Test{
+        .name = "access.observe",
+        .says = "all tests of the client are only told",
+        .effect = Test::Effect::Observes,
+        .is_fixed = true,
+    },
+    Test{
+        .name = "access.allow",
+        .says = "no test of the client counts",
+        .effect = Test::Effect::Allows,
+        .is_fixed = true,
+    },
 };
+constexpr const Test& kDeny = kTests[0];
+constexpr const Test& kDenySender = kTests[1];
+constexpr const Test& kDenyRecipient = kTests[2];
+constexpr const Test& kDiscard = kTests[3];
+constexpr const Test& kObserved = kTests[4];
+constexpr const Test& kAllow = kTests[5];
 
-Entries read_list(conf::Reader& section, const ListKeys& keys) {
-  Entries networks = section.networks(keys.entries);
-  const Entries from_files = section.file_networks(keys.files);
-  networks.insert(networks.end(), from_files.begin(), from_files.end());
-  return networks;
-}
+// Lower than any sum of scores.
+constexpr std::int32_t kAllIsForgiven = -1'000'000;
 
-CidrSet to_set(const Entries& networks) {
-  std::vector<Cidr> values;
-  values.reserve(networks.size());
-  for (const auto& network : networks) {
-    values.push_back(network.value);
+void report(const AccessAnswer& answer, const Test& denied, Findings& findings) {
+  const auto add = [&](Finding finding) {
+    finding.detail = answer.entry;
+    findings.push_back(std::move(finding));
+  };
+  switch (answer.access) {
+    case Access::Deny:
+      return add(failed(denied, {}));
+    case Access::Discard:
+      return add(failed(kDiscard, {}));
+    case Access::Observe:
+      return add(passed(kObserved));
+    case Access::Allow:
+      return add(passed(kAllow));
+    case Access::Unlisted:
+      break;
   }
-  return CidrSet(std::move(values));
 }
-
-void refuse_contradictions(conf::Reader& section, const CidrSet& allowed, const Entries& denied) {
-  for (const auto& [network, place] : denied) {
-    if (allowed.find(network.network) == network) {
-      section.error("deny", place,
-                    network.to_string() + " stands in the allow list too; keep it in one of them");
-    }
-  }
-}
-
-constexpr std::array kTests{Test{
-    .name = "access.deny",
-    .lenient = kRequire,
-    .balanced = kRequire,
-    .strict = kRequire,
-    .says = "your address stands in this site's deny list",
-}};
 
 class AccessFilter final : public Filter {
  public:
   explicit AccessFilter(AccessSettings lists) : lists_(std::move(lists)) {}
 
-  void judge(const SessionFacts& facts, Findings& findings) const override {
-    const AccessAnswer answer = look_up(lists_, facts.client.address);
-    if (answer.access == Access::Deny) {
-      findings.push_back(failed(kTests[0], answer.entry.to_string()));
+  void wants(const SessionFacts& facts, std::vector<dns::Question>& questions) const override {
+    const bool may_be_quiet = !lists_.quiet.ptr.empty() && (facts.standing == Standing::Stranger ||
+                                                            facts.standing == Standing::Trusted);
+    if (may_be_quiet || look_up_client(lists_, facts).is_open) {
+      want_reverse(facts, questions);
     }
+  }
+
+  void judge(const SessionFacts& facts, Findings& findings) const override {
+    const ClientAccess client = look_up_client(lists_, facts);
+    if (client.is_unknown && client.answer.access == Access::Deny) {
+      // A confirmed name might have allowed it, and that we cannot tell is not the client's fault.
+      findings.push_back(not_known(kDeny, "its name could not be looked up"));
+    } else {
+      report(client.answer, kDeny, findings);
+    }
+    if (facts.sender) {
+      report(look_up_sender(lists_, *facts.sender), kDenySender, findings);
+    }
+    if (facts.recipient) {
+      report(look_up_recipient(lists_, *facts.recipient), kDenyRecipient, findings);
+    }
+  }
+
+  std::int32_t hope(const SessionFacts& facts) const override {
+    const bool may_be_allowed = !lists_.allow.ptr.empty() && look_up_client(lists_, facts).is_open;
+    return may_be_allowed ? kAllIsForgiven : 0;
   }
 
  private:
@@ -74,25 +131,5 @@ const FilterKind kAccess{
     [](conf::Reader& /*root*/, const Site& site) -> std::unique_ptr<const Filter> {
       return std::make_unique<AccessFilter>(site.access);
     }};
-
-AccessSettings read_access(conf::Reader section) {
-  const Entries allow = read_list(section, {"allow", "allow_files"});
-  const Entries deny = read_list(section, {"deny", "deny_files"});
-  AccessSettings settings{to_set(allow), to_set(deny)};
-  refuse_contradictions(section, settings.allow, deny);
-  return settings;
-}
-
-AccessAnswer look_up(const AccessSettings& lists, const IpAddress& client) {
-  const auto allow = lists.allow.find(client);
-  const auto deny = lists.deny.find(client);
-  if (deny && (!allow || deny->length >= allow->length)) {
-    return {Access::Deny, *deny};
-  }
-  if (allow) {
-    return {Access::Allow, *allow};
-  }
-  return {};
-}
 
 }  // namespace smtpguard::filters

@@ -1,12 +1,20 @@
-// Access — the administrator's own lists of addresses and networks: who is let through, who is not.
-// Owns: the networks.   Called by: Lobby (allow skips the greet delay), the chain (deny).
-// Fails: never; a bad entry is a configuration error.
-// `allow` is only by what cannot be forged; the most specific entry wins, deny wins a tie.
+// Access — the administrator's own lists: who is let through, watched, thrown away, refused, or not
+// worth a line in the log.
+// Owns: the entries.   Called by: Lobby (allowed networks skip the greet delay), Session (quiet),
+// the chain (everything else).   Fails: never; a bad entry is a configuration error.
+// Who a client is, is decided by its address first, then by its name if the reverse DNS confirms
+// it, then by its HELO; in each the most specific entry decides, and of equals the harder one. So
+// `allow`, which is only by what cannot be forged, is never undone by what anybody can say. Senders
+// and recipients are looked up beside that, for allowed clients as well.
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "conf/base/cidr.hpp"
+#include "filters/name_patterns.hpp"
+#include "filters/recipients.hpp"
+#include "filters/session_facts.hpp"
 
 namespace smtpguard::conf {
 class Reader;
@@ -14,21 +22,53 @@ class Reader;
 
 namespace smtpguard::filters {
 
-struct AccessSettings {
-  CidrSet allow;
-  CidrSet deny;
+struct AccessList {
+  CidrSet networks;
+  NamePatterns ptr;
+  NamePatterns helo;
+  RecipientPatterns from;
+  RecipientPatterns to;
+  bool has_null_sender = false;
 };
 
-enum class Access : std::uint8_t { Unlisted, Allow, Deny };
+struct AccessSettings {
+  AccessList allow;
+  AccessList observe;
+  AccessList discard;
+  AccessList deny;
+  AccessList quiet;
+};
+
+// From mild to hard.
+enum class Access : std::uint8_t { Unlisted, Allow, Observe, Discard, Deny };
+// "deny"; empty for Unlisted.
+std::string_view to_string(Access access);
 
 struct AccessAnswer {
   Access access = Access::Unlisted;
-  Cidr entry;  // the one that decided; for the reason in log and reply
+  std::string entry;  // the one that decided, as in the list; for the reason in the log
+
+  bool operator==(const AccessAnswer&) const = default;
 };
 
-// Reads [access]. A network that stands in both lists is an error.
+// Reads [access]. What stands in two of the four lists that decide is an error.
 AccessSettings read_access(conf::Reader section);
 
+// By the address alone.
 AccessAnswer look_up(const AccessSettings& lists, const IpAddress& client);
+
+// By address, confirmed name and HELO.
+struct ClientAccess {
+  AccessAnswer answer;
+  bool is_open = false;     // the reverse DNS may still decide
+  bool is_unknown = false;  // it could not be asked: `answer` is what the HELO says
+};
+ClientAccess look_up_client(const AccessSettings& lists, const SessionFacts& facts);
+
+AccessAnswer look_up_sender(const AccessSettings& lists, const Mailbox& sender);
+AccessAnswer look_up_recipient(const AccessSettings& lists, const Mailbox& recipient);
+
+// Known noise, by anything that is known of the session.
+bool is_quiet(const AccessSettings& lists, const SessionFacts& facts);
 
 }  // namespace smtpguard::filters

@@ -39,6 +39,7 @@ constexpr Weight points(std::int32_t score) {
 struct Test {
   enum class About : std::uint8_t {
     Client,     // who connects, and how it behaves: postmaster and abuse are reached all the same
+    Sender,     // of this message, whoever connects: the next one may have another
     Recipient,  // this recipient, whoever connects
   };
   enum class Effect : std::uint8_t {

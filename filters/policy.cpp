@@ -79,7 +79,7 @@ bool says_more(const Finding& one, const Finding& other) {
   if (alone(one) != alone(other)) {
     return alone(one) > alone(other);
   }
-  return one.test->about == Test::About::Recipient && other.test->about == Test::About::Client;
+  return one.test->about > other.test->about;
 }
 
 Decision decide(const Policy& policy, const std::vector<Weighed>& weighed, std::int32_t hope) {
@@ -183,6 +183,12 @@ bool is_said(const Findings& findings, Test::Effect effect) {
   });
 }
 
+bool overrules(const Finding& finding) {
+  const Test::Effect effect = finding.test->effect;
+  return finding.outcome == Outcome::Pass &&
+         (effect == Test::Effect::Observes || effect == Test::Effect::Allows);
+}
+
 // Twice: as the policy weighs it, and as it would if nothing were only observed.
 struct Weighing {
   std::vector<Weighed> weighed;
@@ -196,8 +202,9 @@ Weighing weigh(const Policy& policy, const Case& what) {
   for (const Finding& finding : what.findings) {
     const Test& test = *finding.test;
     const bool is_about_client = test.about == Test::About::Client;
+    const bool is_about_recipient = test.about == Test::About::Recipient;
     const bool is_passed_over = finding.outcome == Outcome::Skip ||
-                                (is_about_client && what.is_exempt_recipient) ||
+                                (!is_about_recipient && what.is_exempt_recipient) ||
                                 (is_about_client && is_allowed && !test.is_fixed);
     const Weight weight = policy.weight(finding);
     if (is_passed_over || weight.mode == Mode::Off) {
@@ -280,7 +287,7 @@ Verdict judge(const Policy& policy, const Case& what) {
   for (const Weighed& one : weighed) {
     if (one.finding->outcome == Outcome::TempError) {
       verdict.unknown.push_back(reason_of(one));
-    } else if (refuses_alone(one) || score_of(one) != 0) {
+    } else if (refuses_alone(one) || score_of(one) != 0 || overrules(*one.finding)) {
       verdict.counted.push_back(reason_of(one));
     } else if (one.weight.mode == Mode::Observe && one.finding->outcome == Outcome::Fail) {
       verdict.observed.push_back({name_of(*one.finding), one.finding->outcome,

@@ -49,6 +49,14 @@ bool RecipientDomains::contains(std::string_view domain) const {
   return false;
 }
 
+bool RecipientDomains::has(std::string_view entry) const {
+  return domains_.contains(to_lower(entry));
+}
+
+bool RecipientPatterns::has(std::string_view entry) const {
+  return addresses_.contains(to_lower(entry)) || domains_.has(entry);
+}
+
 bool RecipientPatterns::add(std::string_view entry) {
   const auto at = entry.rfind('@');
   if (at == std::string_view::npos) {

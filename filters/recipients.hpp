@@ -20,6 +20,7 @@ class RecipientDomains {
   void add(std::string_view entry);
   // `domain` as the client said it, in any case; empty for <postmaster>.
   bool contains(std::string_view domain) const;
+  bool has(std::string_view entry) const;
   bool empty() const { return domains_.empty(); }
   std::size_t size() const { return domains_.size(); }
 
@@ -32,6 +33,8 @@ class RecipientPatterns {
  public:
   // "user@example.org", "example.org" or ".example.org"; false: it is none of them.
   bool add(std::string_view entry);
+  // Whether this very entry is there.
+  bool has(std::string_view entry) const;
   bool has_address(std::string_view local_part, std::string_view domain) const;
   bool has_domain(std::string_view domain) const;
   bool empty() const { return addresses_.empty() && domains_.empty(); }

@@ -59,6 +59,7 @@ struct SessionFacts {
   Endpoint listener;  // our own address as the client sees it
   Standing standing = Standing::Stranger;
   bool is_monitor = false;  // a health check of this site: greeted at once, told without noise
+  bool is_quiet = false;    // known noise: only its end is told
   std::string helo;         // as said; empty before HELO
   bool is_esmtp = false;
   Misbehaviour misbehaviour;

@@ -148,6 +148,7 @@ void Lobby::admit(Held visitor) {
   facts.standing = config.rules.site.standing_of(facts.client.address);
   facts.lists = context_.lists.health();
   facts.is_monitor = config.rules.site.networks.monitors.contains(facts.client.address);
+  facts.is_quiet = filters::is_quiet(config.rules.site.access, facts);
   context_.log.connect(facts, filters::look_up(config.rules.site.access, facts.client.address),
                        came_by_front_end ? &visitor->peer : nullptr);
   auto place = context_.admission.enter(visitor->client.address, config.limits);

@@ -41,6 +41,7 @@ net::Awaitable<void> Session::run() {
     context_.log.early(facts_, {"early", "connect", early, early.size(), seconds_since_connect()});
   }
   learn_from_first_bytes(early);
+  be_quiet_if_known();
   dialog_.set_offer(offer());
   has_news_ = true;
   if (!inquiry_->is_teased) {  // a greeting that has begun is finished

@@ -81,6 +81,8 @@ class Session : public boost::intrusive::list_base_hook<
   // Before the first line is whole: other protocols know no lines.
   void learn_from_first_bytes(std::string_view bytes);
   void drop_for_news();
+  // Known noise is told of no more.
+  void be_quiet_if_known();
   // What ends a session at once does not wait for a recipient.
   void drop_if_due();
   void drop(const filters::Verdict& verdict);

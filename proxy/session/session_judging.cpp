@@ -41,6 +41,7 @@ void Session::learn_from_input() {
     facts_.misbehaviour.helo_changes += facts_.helo.empty() ? 0U : 1U;
     facts_.helo = dialog_.helo();
     facts_.is_esmtp = dialog_.is_esmtp();
+    be_quiet_if_known();
     inquiry_->investigation.pursue(SteadyClock::now());
     has_news_ = true;
   }
@@ -59,6 +60,10 @@ void Session::learn_from_first_bytes(std::string_view bytes) {
       before.empty() ? learn_from_bytes(bytes, facts_.misbehaviour)
                      : learn_from_bytes(fmt::format("{}{}", before, bytes), facts_.misbehaviour);
   has_news_ = has_news_ || is_new;
+}
+
+void Session::be_quiet_if_known() {
+  facts_.is_quiet = facts_.is_quiet || filters::is_quiet(config_->rules.site.access, facts_);
 }
 
 void Session::drop_for_news() {
@@ -98,6 +103,7 @@ void Session::judge_sender() {
   ++record_.transactions;
   tag_.reset();
   facts_.sender = mailbox_of(command.path);
+  be_quiet_if_known();
   inquiry_->investigation.pursue(SteadyClock::now());
   const filters::Verdict verdict = inquiry_->judge.of_client(facts_);
   if (verdict.kind == filters::Verdict::Kind::Drop) {
@@ -114,6 +120,7 @@ net::Awaitable<void> Session::judge_recipient() {
   facts_.recipient = mailbox_of(dialog_.command().path);
   inquiry_->investigation.pursue(SteadyClock::now());
   co_await wait_for_answers();
+  be_quiet_if_known();
   const filters::Verdict verdict = inquiry_->judge.of_recipient(facts_);
   facts_.recipient.reset();
   tell(verdict);

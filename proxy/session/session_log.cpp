@@ -58,18 +58,6 @@ std::string_view standing_word(filters::Standing standing) {
   return "";
 }
 
-std::string_view access_word(filters::Access access) {
-  switch (access) {
-    case filters::Access::Allow:
-      return "allow";
-    case filters::Access::Deny:
-      return "deny";
-    case filters::Access::Unlisted:
-      break;
-  }
-  return "";
-}
-
 std::vector<std::string> in_words(const std::vector<filters::Reason>& reasons) {
   std::vector<std::string> words;
   for (const filters::Reason& reason : reasons) {
@@ -175,8 +163,8 @@ void SessionLog::connect(const SessionFacts& facts, const filters::AccessAnswer&
     if (front_end != nullptr) {
       line.add("front_end", front_end->to_string());
     }
-    if (!access_word(access.access).empty()) {
-      line.add("access", access_word(access.access)).add("entry", access.entry.to_string());
+    if (access.access != filters::Access::Unlisted) {
+      line.add("access", to_string(access.access)).add("entry", access.entry);
     }
     if (!standing_word(facts.standing).empty()) {
       line.add("standing", standing_word(facts.standing));

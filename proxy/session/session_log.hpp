@@ -84,9 +84,9 @@ class SessionLog {
   void write(Severity severity, const filters::SessionFacts& facts, std::string_view event,
              const Fill& fill);
 
-  // Monitors come every few seconds: their summary is enough.
+  // Of monitors, which come every few seconds, and of known noise the summary is enough.
   bool tells_events_of(const filters::SessionFacts& facts) const {
-    return events_ && !facts.is_monitor;
+    return events_ && !facts.is_monitor && !facts.is_quiet;
   }
 
   Log& text_;

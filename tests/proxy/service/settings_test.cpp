@@ -52,7 +52,7 @@ TEST(Settings, MinimumGivesTheDefaultsOfTheStructs) {
   EXPECT_EQ(runtime.limits.connections, 1000U);
   EXPECT_TRUE(runtime.rules.site.recipients.contains("Example.ORG"));
   EXPECT_FALSE(runtime.rules.site.recipients.contains("sub.example.org"));
-  EXPECT_TRUE(runtime.rules.site.access.allow.empty());
+  EXPECT_TRUE(runtime.rules.site.access.allow.networks.empty());
   EXPECT_TRUE(fixed.log.syslog);
   EXPECT_TRUE(runtime.log_events);
 }
@@ -137,8 +137,8 @@ events = false
   EXPECT_EQ(backend.data_timeout, 4s);
   EXPECT_EQ(backend.end_timeout, 5s);
   EXPECT_TRUE(runtime.rules.site.recipients.contains("mail.example.org"));
-  EXPECT_TRUE(runtime.rules.site.access.allow.contains(*IpAddress::parse("192.0.2.77")));
-  EXPECT_TRUE(runtime.rules.site.access.deny.contains(*IpAddress::parse("198.51.100.7")));
+  EXPECT_TRUE(runtime.rules.site.access.allow.networks.contains(*IpAddress::parse("192.0.2.77")));
+  EXPECT_TRUE(runtime.rules.site.access.deny.networks.contains(*IpAddress::parse("198.51.100.7")));
   const auto& limits = runtime.limits;
   EXPECT_EQ(limits.connections, 1U);
   EXPECT_EQ(limits.connections_per_address, 2U);
@@ -350,8 +350,8 @@ file = "guard.log"
   ASSERT_THAT(loaded.errors, IsEmpty());
   EXPECT_TRUE(loaded.settings.runtime.rules.site.recipients.contains("example.net"));
   EXPECT_TRUE(loaded.settings.runtime.rules.site.recipients.contains("a.example.com"));
-  EXPECT_TRUE(
-      loaded.settings.runtime.rules.site.access.deny.contains(*IpAddress::parse("203.0.113.9")));
+  EXPECT_TRUE(loaded.settings.runtime.rules.site.access.deny.networks.contains(
+      *IpAddress::parse("203.0.113.9")));
   EXPECT_EQ(loaded.settings.fixed.log.file, (folder_ / "guard.log").string());
 }
 

@@ -1,0 +1,164 @@
+// How the administrator's lists are searched.
+#include <array>
+#include <optional>
+#include <utility>
+
+#include "filters/access.hpp"
+#include "filters/reverse.hpp"
+
+namespace smtpguard::filters {
+namespace {
+
+struct Named {
+  Access access;
+  AccessList AccessSettings::*list;
+};
+// Of equals the first decides.
+constexpr std::array kDeciding{
+    Named{Access::Deny, &AccessSettings::deny},
+    Named{Access::Discard, &AccessSettings::discard},
+    Named{Access::Observe, &AccessSettings::observe},
+    Named{Access::Allow, &AccessSettings::allow},
+};
+
+// An entry, and how much it says: more for fewer.
+struct Match {
+  std::size_t weight = 0;  // 0: none
+  std::string entry;
+};
+
+Match match_name(std::string_view kind, const NamePatterns& patterns, std::string_view name) {
+  const std::string_view entry = patterns.find(name);
+  if (entry.empty()) {
+    return {};
+  }
+  constexpr std::size_t kItself = 1000;
+  return {entry.starts_with('.') ? entry.size() : kItself,
+          std::string(kind) + ':' + std::string(entry)};
+}
+
+Match match_mailbox(std::string_view kind, const RecipientPatterns& patterns,
+                    const Mailbox& mailbox) {
+  const std::string shown = std::string(kind) + ':' + mailbox.address();
+  if (patterns.has_address(mailbox.local_part, mailbox.domain)) {
+    return {2, shown};
+  }
+  return patterns.has_domain(mailbox.domain) ? Match{1, shown} : Match{};
+}
+
+bool is_null(const Mailbox& mailbox) {
+  return mailbox.local_part.empty() && mailbox.domain.empty();
+}
+
+Match match_sender(const AccessList& list, const Mailbox& sender) {
+  if (is_null(sender)) {
+    return list.has_null_sender ? Match{2, "from:<>"} : Match{};
+  }
+  return match_mailbox("from", list.from, sender);
+}
+
+template <typename Find>
+AccessAnswer decide(const AccessSettings& lists, const Find& find) {
+  AccessAnswer answer;
+  std::size_t best = 0;
+  for (const auto& [access, list] : kDeciding) {
+    Match match = find(lists.*list);
+    if (match.weight > best) {
+      best = match.weight;
+      answer = {access, std::move(match.entry)};
+    }
+  }
+  return answer;
+}
+
+bool knows_names(const AccessSettings& lists) {
+  for (const auto& [access, list] : kDeciding) {
+    if (!(lists.*list).ptr.empty()) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// The name of our own networks is never looked up.
+bool is_looked_up(Standing standing) {
+  return standing == Standing::Stranger || standing == Standing::Trusted;
+}
+
+}  // namespace
+
+std::string_view to_string(Access access) {
+  switch (access) {
+    case Access::Allow:
+      return "allow";
+    case Access::Observe:
+      return "observe";
+    case Access::Discard:
+      return "discard";
+    case Access::Deny:
+      return "deny";
+    case Access::Unlisted:
+      break;
+  }
+  return "";
+}
+
+AccessAnswer look_up(const AccessSettings& lists, const IpAddress& client) {
+  return decide(lists, [&](const AccessList& list) {
+    const auto found = list.networks.find(client);
+    return found ? Match{static_cast<std::size_t>(found->length) + 1, found->to_string()} : Match{};
+  });
+}
+
+ClientAccess look_up_client(const AccessSettings& lists, const SessionFacts& facts) {
+  ClientAccess result{look_up(lists, facts.client.address)};
+  if (result.answer.access != Access::Unlisted) {
+    return result;
+  }
+  if (knows_names(lists) && is_looked_up(facts.standing)) {
+    const auto reverse = reverse_of(facts);
+    if (!reverse) {
+      result.is_open = true;
+      return result;
+    }
+    if (reverse->confirmation == dns::Confirmation::Confirmed) {
+      result.answer = decide(lists, [&](const AccessList& list) {
+        return match_name("ptr", list.ptr, reverse->name);
+      });
+      if (result.answer.access != Access::Unlisted) {
+        return result;
+      }
+    }
+    result.is_unknown = reverse->confirmation == dns::Confirmation::TempError;
+  }
+  result.answer = decide(
+      lists, [&](const AccessList& list) { return match_name("helo", list.helo, facts.helo); });
+  return result;
+}
+
+AccessAnswer look_up_sender(const AccessSettings& lists, const Mailbox& sender) {
+  return decide(lists, [&](const AccessList& list) { return match_sender(list, sender); });
+}
+
+AccessAnswer look_up_recipient(const AccessSettings& lists, const Mailbox& recipient) {
+  return decide(lists,
+                [&](const AccessList& list) { return match_mailbox("to", list.to, recipient); });
+}
+
+bool is_quiet(const AccessSettings& lists, const SessionFacts& facts) {
+  const AccessList& quiet = lists.quiet;
+  if (quiet.networks.contains(facts.client.address) || !quiet.helo.find(facts.helo).empty()) {
+    return true;
+  }
+  if (!quiet.ptr.empty()) {
+    const auto reverse = reverse_of(facts);
+    if (reverse && reverse->confirmation == dns::Confirmation::Confirmed &&
+        !quiet.ptr.find(reverse->name).empty()) {
+      return true;
+    }
+  }
+  return (facts.sender && match_sender(quiet, *facts.sender).weight != 0) ||
+         (facts.recipient && match_mailbox("to", quiet.to, *facts.recipient).weight != 0);
+}
+
+}  // namespace smtpguard::filters
