@@ -20,6 +20,14 @@ Finding skipped(const Test& test) {
   return {.test = &test, .outcome = Outcome::Skip};
 }
 
+Test::About about_of(const Finding& finding) {
+  return finding.about.value_or(finding.test->about);
+}
+
+Test::Effect effect_of(const Finding& finding) {
+  return finding.effect.value_or(finding.test->effect);
+}
+
 std::string name_of(const Finding& finding) {
   std::string name(finding.test->name);
   if (!finding.label.empty()) {

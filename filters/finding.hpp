@@ -87,6 +87,9 @@ struct Finding {
   // For the sender, where the test's own words say too little; empty: those. Then its `mend` is in
   // here as well. Never an echo of what the client or the DNS said.
   std::string says{};
+  // Of a family: where this finding concerns or does something else than its test says.
+  std::optional<Test::About> about{};
+  std::optional<Test::Effect> effect{};
 
   bool operator==(const Finding&) const = default;
 };
@@ -98,6 +101,9 @@ Finding passed(const Test& test);
 Finding failed(const Test& test, std::string detail);
 Finding not_known(const Test& test, std::string detail);
 Finding skipped(const Test& test);
+
+Test::About about_of(const Finding& finding);
+Test::Effect effect_of(const Finding& finding);
 
 // "helo.unqualified", "dnsbl.zen"
 std::string name_of(const Finding& finding);

@@ -8,7 +8,7 @@ namespace {
 // Foreign recipients and denied senders are refused one by one; that says nothing of the next one.
 bool is_about_client(const Verdict& verdict, const Findings& findings) {
   return std::none_of(findings.begin(), findings.end(), [&](const Finding& finding) {
-    return finding.test->about != Test::About::Client && name_of(finding) == verdict.rule;
+    return about_of(finding) != Test::About::Client && name_of(finding) == verdict.rule;
   });
 }
 

@@ -61,10 +61,10 @@ Kind by_score(const Thresholds& thresholds, std::int32_t score) {
 
 // What a finding that refuses alone does; families may say it otherwise (deny or discard).
 Kind alone(const Finding& finding) {
-  if (finding.test->effect == Test::Effect::Discards) {
+  if (effect_of(finding) == Test::Effect::Discards) {
     return Kind::Discard;
   }
-  return finding.test->effect == Test::Effect::AtOnce ? Kind::Drop : Kind::Refuse;
+  return effect_of(finding) == Test::Effect::AtOnce ? Kind::Drop : Kind::Refuse;
 }
 
 struct Decision {
@@ -79,7 +79,7 @@ bool says_more(const Finding& one, const Finding& other) {
   if (alone(one) != alone(other)) {
     return alone(one) > alone(other);
   }
-  return one.test->about > other.test->about;
+  return about_of(one) > about_of(other);
 }
 
 Decision decide(const Policy& policy, const std::vector<Weighed>& weighed, std::int32_t hope) {
@@ -171,7 +171,8 @@ void write_reply(const Policy& policy, const Decision& decision,
 bool by_name(const Weighed& a, const Weighed& b) {
   const auto key = [](const Weighed& one) {
     return std::tuple(one.finding->test->name, std::string_view(one.finding->label),
-                      std::string_view(one.finding->detail), one.weight.score);
+                      std::string_view(one.finding->detail), one.finding->outcome,
+                      std::string_view(one.finding->says), one.weight.mode, one.weight.score);
   };
   return key(a) < key(b);
 }
@@ -179,12 +180,12 @@ bool by_name(const Weighed& a, const Weighed& b) {
 // What the administrator's own lists say about all other tests of the client.
 bool is_said(const Findings& findings, Test::Effect effect) {
   return std::any_of(findings.begin(), findings.end(), [&](const Finding& finding) {
-    return finding.test->effect == effect && finding.outcome == Outcome::Pass;
+    return effect_of(finding) == effect && finding.outcome == Outcome::Pass;
   });
 }
 
 bool overrules(const Finding& finding) {
-  const Test::Effect effect = finding.test->effect;
+  const Test::Effect effect = effect_of(finding);
   return finding.outcome == Outcome::Pass &&
          (effect == Test::Effect::Observes || effect == Test::Effect::Allows);
 }
@@ -201,8 +202,8 @@ Weighing weigh(const Policy& policy, const Case& what) {
   const bool is_observed = is_said(what.findings, Test::Effect::Observes);
   for (const Finding& finding : what.findings) {
     const Test& test = *finding.test;
-    const bool is_about_client = test.about == Test::About::Client;
-    const bool is_about_recipient = test.about == Test::About::Recipient;
+    const bool is_about_client = about_of(finding) == Test::About::Client;
+    const bool is_about_recipient = about_of(finding) == Test::About::Recipient;
     const bool is_passed_over = finding.outcome == Outcome::Skip ||
                                 (!is_about_recipient && what.is_exempt_recipient) ||
                                 (is_about_client && is_allowed && !test.is_fixed);

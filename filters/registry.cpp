@@ -13,11 +13,12 @@ extern const FilterKind kPipelining;
 extern const FilterKind kProtocol;
 extern const FilterKind kHelo;
 extern const FilterKind kDnsbl;
+extern const FilterKind kRule;
 
 namespace {
 // How it behaves, then who it is.
 constexpr std::array kFilters{
-    &kAccess, &kRelay, &kEarlyTalker, &kPipelining, &kProtocol, &kHelo, &kDnsbl,
+    &kAccess, &kRelay, &kEarlyTalker, &kPipelining, &kProtocol, &kHelo, &kDnsbl, &kRule,
 };
 }  // namespace
 

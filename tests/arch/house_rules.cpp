@@ -106,6 +106,7 @@ const std::vector<LibraryRule>& library_rules() {
       {"ares", {"dns/"}, "c-ares belongs to dns/"},
       {"sqlite3", {"filters/memory/"}, "SQLite belongs to filters/memory/"},
       {"libpsl", {"filters/public_suffix"}, "libpsl belongs to filters/public_suffix"},
+      {"re2/", {"filters/rule.cpp"}, "RE2 belongs to filters/rule.cpp"},
       {"openssl/", {"proxy/net/tls_"}, "OpenSSL belongs to proxy/net/tls_*"},
       {"boost/asio.hpp", {}, "include the narrow headers of Asio"},
       {"boost/asio/", event_rooms, "Asio belongs to the rooms of the event loop"},
