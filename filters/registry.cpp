@@ -14,11 +14,12 @@ extern const FilterKind kProtocol;
 extern const FilterKind kHelo;
 extern const FilterKind kDnsbl;
 extern const FilterKind kRule;
+extern const FilterKind kRdns;
 
 namespace {
 // How it behaves, then who it is.
 constexpr std::array kFilters{
-    &kAccess, &kRelay, &kEarlyTalker, &kPipelining, &kProtocol, &kHelo, &kDnsbl, &kRule,
+    &kAccess, &kRelay, &kEarlyTalker, &kPipelining, &kProtocol, &kHelo, &kDnsbl, &kRule, &kRdns,
 };
 }  // namespace
 
