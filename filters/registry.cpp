@@ -13,13 +13,15 @@ extern const FilterKind kPipelining;
 extern const FilterKind kProtocol;
 extern const FilterKind kHelo;
 extern const FilterKind kDnsbl;
-extern const FilterKind kRule;
 extern const FilterKind kRdns;
+extern const FilterKind kNetwork;
+extern const FilterKind kRule;
 
 namespace {
 // How it behaves, then who it is.
 constexpr std::array kFilters{
-    &kAccess, &kRelay, &kEarlyTalker, &kPipelining, &kProtocol, &kHelo, &kDnsbl, &kRule, &kRdns,
+    &kAccess, &kRelay, &kEarlyTalker, &kPipelining, &kProtocol,
+    &kHelo,   &kDnsbl, &kRdns,        &kNetwork,    &kRule,
 };
 }  // namespace
 
