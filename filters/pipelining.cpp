@@ -22,9 +22,10 @@ class Pipelining final : public Filter {
  public:
   void judge(const SessionFacts& facts, Findings& findings) const override {
     const std::uint32_t times = facts.misbehaviour.pipelining;
-    findings.push_back(
-        times == 0 ? passed(kTests[0])
-                   : failed(kTests[0], fmt::format("{} times before the reply was there", times)));
+    findings.push_back(times == 0
+                           ? passed(kTests[0])
+                           : failed(kTests[0], fmt::format("{} time{} before the reply was there",
+                                                           times, times == 1 ? "" : "s")));
   }
 };
 

@@ -79,6 +79,11 @@ constexpr const Test& kControlBytes = kTests[3];
 constexpr const Test& kBareLf = kTests[4];
 constexpr const Test& kAuth = kTests[5];
 
+// "1 line", "2 lines"
+std::string counted(std::uint32_t number, std::string_view what) {
+  return fmt::format("{} {}{}", number, what, number == 1 ? "" : "s");
+}
+
 struct ProtocolSettings {
   std::uint32_t unknown_commands = 10;
 };
@@ -95,10 +100,9 @@ class Protocol final : public Filter {
     tell(findings, kUnknownCommands, seen.unknown_commands > settings_.unknown_commands,
          [&] { return fmt::format("more than {} lines", settings_.unknown_commands); });
     tell(findings, kControlBytes, seen.control_bytes != 0,
-         [&] { return fmt::format("in {} lines", seen.control_bytes); });
-    tell(findings, kBareLf, seen.bare_lf != 0,
-         [&] { return fmt::format("{} lines", seen.bare_lf); });
-    tell(findings, kAuth, seen.auth != 0, [&] { return fmt::format("{} times", seen.auth); });
+         [&] { return "in " + counted(seen.control_bytes, "line"); });
+    tell(findings, kBareLf, seen.bare_lf != 0, [&] { return counted(seen.bare_lf, "line"); });
+    tell(findings, kAuth, seen.auth != 0, [&] { return counted(seen.auth, "time"); });
   }
 
  private:

@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t kKeptBytes = 100;
 constexpr std::string_view kNotShown = "(not shown)";
+constexpr std::string_view kText = "(text of a message)";
 
 bool is_control(char c) {
   return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
@@ -83,6 +84,9 @@ std::string for_log(const BadLine& line, const filters::Misbehaviour& seen) {
     const auto secret =
         mechanism == std::string_view::npos ? mechanism : line.text.find(' ', mechanism + 1);
     return std::string(line.text.substr(0, secret));
+  }
+  if (line.verb == smtp::Verb::Unknown && !seen.message_line.empty()) {
+    return std::string(kText);
   }
   // Who takes no answer to AUTH goes on with name and password.
   const bool may_be_secret = line.verb == smtp::Verb::Unknown && seen.auth != 0 &&

@@ -21,7 +21,8 @@ struct BadLine {
 };
 void learn_from_bad_line(const BadLine& line, filters::Misbehaviour& seen);
 
-// The line as it may stand in a log: without what a client says to log in.
+// The line as it may stand in a log: without what a client says to log in, or the text of a
+// message.
 std::string for_log(const BadLine& line, const filters::Misbehaviour& seen);
 
 }  // namespace smtpguard::session

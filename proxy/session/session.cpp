@@ -222,7 +222,8 @@ void Session::tell(const smtp::Note& note) {
     return;
   }
   // What follows DATA is a message, and its text is nobody's business but the recipient's.
-  const std::string_view shown = note.after == smtp::Verb::Data ? std::string_view() : note.bytes;
+  const bool is_text = note.after == smtp::Verb::Data || !facts_.misbehaviour.message_line.empty();
+  const std::string_view shown = is_text ? std::string_view() : note.bytes;
   context_.log.early(facts_, {is_pipelining ? "pipelining" : "bare-lf", stage_of(note.after), shown,
                               note.count, seconds_since_connect()});
 }

@@ -62,6 +62,8 @@ TEST(Conduct, KeepsSecretsOutOfTheLog) {
   EXPECT_EQ(for_log({"foo bar"}, seen), "foo bar");
   EXPECT_EQ(for_log({"dXNlcg=="}, {}), "dXNlcg==");
   EXPECT_EQ(for_log({"AUTH", Verb::Auth}, seen), "AUTH");
+  seen.message_line = "Subject:";
+  EXPECT_EQ(for_log({"Subject: a secret"}, seen), "(text of a message)");
 }
 
 }  // namespace
