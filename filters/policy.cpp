@@ -168,11 +168,15 @@ void write_reply(const Policy& policy, const Decision& decision,
   }
 }
 
+// By all that can differ, so that nothing shows in which order they came.
 bool by_name(const Weighed& a, const Weighed& b) {
   const auto key = [](const Weighed& one) {
-    return std::tuple(one.finding->test->name, std::string_view(one.finding->label),
-                      std::string_view(one.finding->detail), one.finding->outcome,
-                      std::string_view(one.finding->says), one.weight.mode, one.weight.score);
+    const Finding& finding = *one.finding;
+    const Weight own = finding.weight.value_or(Weight{});
+    return std::tuple(finding.test->name, std::string_view(finding.label),
+                      std::string_view(finding.detail), finding.outcome,
+                      std::string_view(finding.says), one.weight.mode, one.weight.score, own.mode,
+                      own.score, about_of(finding), effect_of(finding));
   };
   return key(a) < key(b);
 }
@@ -204,14 +208,16 @@ Weighing weigh(const Policy& policy, const Case& what) {
     const Test& test = *finding.test;
     const bool is_about_client = about_of(finding) == Test::About::Client;
     const bool is_about_recipient = about_of(finding) == Test::About::Recipient;
+    // What speaks for the client still counts when nothing counts against it.
+    const bool can_harden = finding.outcome != Outcome::Pass && !test.is_fixed;
     const bool is_passed_over = finding.outcome == Outcome::Skip ||
                                 (!is_about_recipient && what.is_exempt_recipient) ||
-                                (is_about_client && is_allowed && !test.is_fixed);
+                                (is_about_client && is_allowed && can_harden);
     const Weight weight = policy.weight(finding);
     if (is_passed_over || weight.mode == Mode::Off) {
       continue;
     }
-    const bool only_observed = is_observed && is_about_client && !test.is_fixed;
+    const bool only_observed = is_observed && is_about_client && can_harden;
     weighing.weighed.push_back({&finding, only_observed ? kObserve : weight});
     weighing.if_acting.push_back({&finding, policy.weight_if_acting(finding)});
   }
