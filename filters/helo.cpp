@@ -216,7 +216,7 @@ class Helo final : public Filter {
       findings.push_back(failed(*fault, facts.helo));
     }
     if (const std::uint32_t times = facts.misbehaviour.helo_changes; times > 0) {
-      findings.push_back(failed(kChanged, fmt::format("{} times, last {}", times, facts.helo)));
+      findings.push_back(failed(kChanged, fmt::format("changes: {}, now {}", times, facts.helo)));
     }
     if (kind_of_name == HeloKind::Name) {
       const std::string_view name = without_root_dot(facts.helo);

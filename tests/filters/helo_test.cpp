@@ -160,7 +160,7 @@ TEST(Helo, ThatWasChangedIsTold) {
   stage.facts.helo = "mail.sender.net";
   stage.facts.misbehaviour.helo_changes = 2;
   stage.play();
-  EXPECT_THAT(stage.findings(), ElementsAre("helo.changed fail: 2 times, last mail.sender.net"));
+  EXPECT_THAT(stage.findings(), ElementsAre("helo.changed fail: changes: 2, now mail.sender.net"));
 }
 
 TEST(Helo, AsksOnlyForANameThatMayBeTrue) {
