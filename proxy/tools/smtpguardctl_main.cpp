@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <exception>
 
+#include "proxy/tools/smtpguardctl_dnsbl.hpp"
 #include "proxy/tools/smtpguardctl_online.hpp"
 #include "proxy/tools/smtpguardctl_test.hpp"
 
@@ -15,6 +16,7 @@ int main(int argc, char* argv[]) {
     app.require_subcommand(1);
     smtpguard::tools::add_online_commands(app);
     smtpguard::tools::add_test_command(app);
+    smtpguard::tools::add_dnsbl_command(app);
     try {
       app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

@@ -1,0 +1,14 @@
+// smtpguardctl dnsbl — what the configured DNS lists say; needs no running daemon.
+// Owns: nothing; what the command needs lives in its callback.   Called by: smtpguardctl_main.
+// Fails: the reason goes to standard error, and CLI::RuntimeError carries the exit status out.
+#pragma once
+
+namespace CLI {
+class App;
+}
+
+namespace smtpguard::tools {
+
+void add_dnsbl_command(CLI::App& app);
+
+}  // namespace smtpguard::tools
