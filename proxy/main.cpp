@@ -5,9 +5,11 @@
 #include <exception>
 
 #include "proxy/service/app.hpp"
+#include "proxy/service/process_title.hpp"
 
 int main(int argc, char* argv[]) {
   try {
+    const auto invocation = smtpguard::service::remember_invocation(argc, argv);
     const auto line = smtpguard::service::parse_command_line(argc, argv);
     if (line.has_error()) {
       fmt::print(stderr, "smtpguard: {}\n", line.error().text);
@@ -21,7 +23,8 @@ int main(int argc, char* argv[]) {
       fmt::print("smtpguard {}\n", SMTPGUARD_VERSION);
       return 0;
     }
-    return smtpguard::service::run(line.value());
+    smtpguard::service::claim_process_title(argc, argv);
+    return smtpguard::service::run(line.value(), invocation);
   } catch (const std::exception& error) {
     fmt::print(stderr, "smtpguard: cannot go on: {}\n", error.what());
     return 1;

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <exception>
 #include <system_error>
@@ -119,6 +120,10 @@ std::unique_ptr<LogSink> make_syslog_sink() {
   return std::make_unique<SyslogSink>();
 }
 
+std::unique_ptr<LogSink> make_syslog_sink(Descriptor socket) {
+  return std::make_unique<SyslogSink>(std::move(socket));
+}
+
 Result<Descriptor> open_log_file(const std::string& path) {
   // O_NONBLOCK: a named pipe without a reader must not hold up the start, nor a slow one a session.
   Descriptor file(
@@ -134,7 +139,11 @@ Result<std::unique_ptr<LogSink>> make_file_sink(const std::string& path, bool ra
   if (file.has_error()) {
     return file.error();
   }
-  return std::unique_ptr<LogSink>(std::make_unique<FileSink>(std::move(file).value(), raw));
+  return make_file_sink(std::move(file).value(), raw);
+}
+
+std::unique_ptr<LogSink> make_file_sink(Descriptor file, bool raw) {
+  return std::make_unique<FileSink>(std::move(file), raw);
 }
 
 bool LogSink::write_lost(std::uint64_t count) {
@@ -182,6 +191,13 @@ bool Log::replace(LogSink::Kind kind, const Descriptor& descriptor) {
     }
   }
   return is_there;
+}
+
+bool Log::is_cut_off(LogSink::Kind kind) {
+  const std::lock_guard lock(writing_);
+  return std::any_of(outlets_.begin(), outlets_.end(), [&](const Outlet& outlet) {
+    return outlet.sink->kind() == kind && outlet.sink->is_cut_off();
+  });
 }
 
 }  // namespace smtpguard

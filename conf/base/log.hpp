@@ -42,15 +42,20 @@ class LogSink {
   // What it writes to from now on, opened by somebody who may.
   virtual void replace(Descriptor /*descriptor*/) {}
   virtual Kind kind() const { return Kind::Other; }
+  // Whether only a new descriptor can help.
+  virtual bool is_cut_off() const { return false; }
 };
 
 // "2026-11-23T21:56:29.123Z smtpguard[123]: line" on standard error.
 std::unique_ptr<LogSink> make_stderr_sink();
 // Facility mail, ident "smtpguard", with pid: syslog_sink.hpp.
 std::unique_ptr<LogSink> make_syslog_sink();
+// The same by a socket that somebody else connected; it is never connected anew from here.
+std::unique_ptr<LogSink> make_syslog_sink(Descriptor socket);
 // Appends to `path` (created 0640) in the form of the stderr sink; bare lines if `raw` (JSON
 // files).
 Result<std::unique_ptr<LogSink>> make_file_sink(const std::string& path, bool raw);
+std::unique_ptr<LogSink> make_file_sink(Descriptor file, bool raw);
 // The file alone: also for a sink that is there, after its file was moved away.
 Result<Descriptor> open_log_file(const std::string& path);
 
@@ -69,6 +74,8 @@ class Log {
   // Sinks of this kind write there from now on; a second one gets a duplicate. False: there is
   // none.
   bool replace(LogSink::Kind kind, const Descriptor& descriptor);
+  // Whether a sink of this kind waits for a descriptor.
+  bool is_cut_off(LogSink::Kind kind);
   bool shows(Severity severity) const { return severity >= least_; }
   // Whether a line of this severity would reach anybody: spares the work of rendering it.
   bool is_heard(Severity severity) const { return shows(severity) && !outlets_.empty(); }

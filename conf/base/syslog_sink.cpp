@@ -104,6 +104,10 @@ SyslogSink::SyslogSink(std::string path) : path_(std::move(path)) {
   connect(SteadyClock::now());
 }
 
+SyslogSink::SyslogSink(Descriptor socket) : socket_(std::move(socket)) {
+  ::tzset();
+}
+
 bool SyslogSink::write(Severity severity, std::string_view line) {
   std::string datagram = syslog_datagram(severity, line, std::time(nullptr));
   if (send_queue() && send(datagram)) {
@@ -146,6 +150,10 @@ bool SyslogSink::send(const std::string& datagram) {
 
 void SyslogSink::connect(TimePoint /*now*/) {}
 
+bool SyslogSink::is_cut_off() const {
+  return false;
+}
+
 #else
 
 bool SyslogSink::send(const std::string& datagram) {
@@ -174,7 +182,14 @@ bool SyslogSink::send(const std::string& datagram) {
   return false;
 }
 
+bool SyslogSink::is_cut_off() const {
+  return path_.empty() && !socket_.is_valid();
+}
+
 void SyslogSink::connect(TimePoint now) {
+  if (path_.empty()) {
+    return;
+  }
   if (now - tried_ < kRetry && tried_ != TimePoint{}) {
     return;
   }

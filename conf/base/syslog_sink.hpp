@@ -28,11 +28,14 @@ inline constexpr std::size_t kSyslogQueueOctets = 500'000;
 class SyslogSink final : public LogSink {
  public:
   explicit SyslogSink(std::string path = kSyslogSocket);
+  // Connected by somebody else; when it is lost, is_cut_off() asks for the next one.
+  explicit SyslogSink(Descriptor socket);
 
   bool write(Severity severity, std::string_view line) override;
   void tend(TimePoint now) override;
   Kind kind() const override { return Kind::Syslog; }
   void replace(Descriptor socket) override;
+  bool is_cut_off() const override;
 
   std::size_t queued() const { return queue_.size(); }
 
@@ -42,7 +45,7 @@ class SyslogSink final : public LogSink {
   bool send(const std::string& datagram);
   void connect(TimePoint now);
 
-  std::string path_;
+  std::string path_;  // empty: never connects itself
   Descriptor socket_;
   std::deque<std::string> queue_;
   std::size_t queued_octets_ = 0;

@@ -2,9 +2,7 @@
 
 #include <sys/un.h>
 
-#include <filesystem>
 #include <string>
-#include <system_error>
 
 #include "conf/base/escape.hpp"
 #include "conf/reader.hpp"
@@ -23,11 +21,9 @@ ControlSettings read_control(conf::Reader section) {
                                 std::to_string(kLongest));
     return settings;
   }
-  const auto folder = std::filesystem::path(settings.socket).parent_path();
-  std::error_code trouble;
-  if (!folder.empty() &&
-      std::filesystem::status(folder, trouble).type() == std::filesystem::file_type::not_found) {
-    section.error("socket", "the folder " + escape(folder.string()) + " does not exist; create it");
+  if (section.lacks_folder_of(settings.socket)) {
+    const std::string folder = settings.socket.substr(0, settings.socket.rfind('/'));
+    section.error("socket", "the folder " + escape(folder) + " does not exist; create it");
   }
   return settings;
 }

@@ -1,14 +1,15 @@
-// App — the daemon: reads its settings, binds, goes to the background, runs the worker, ends on a
-// signal. Owns: the logs and the worker.   Called by: main. Fails: run() returns the exit status;
-// whatever keeps it from starting is told on standard error before it goes to the background, so
-// that rcctl and systemd see it.
+// App — the daemon's start: reads its settings, binds, goes to the background, becomes supervisor
+// or worker. Owns: the logs of the supervisor.   Called by: main. Fails: run() returns the exit
+// status; whatever keeps it from starting is told on standard error before it goes to the
+// background, so that rcctl and systemd see it.
 #pragma once
 
 #include "proxy/service/command_line.hpp"
+#include "proxy/service/invocation.hpp"
 
 namespace smtpguard::service {
 
 // 0: ended in order, or the configuration is good (-n). 1: could not start, or it is not good.
-int run(const CommandLine& line);
+int run(const CommandLine& line, const Invocation& invocation);
 
 }  // namespace smtpguard::service

@@ -1,20 +1,23 @@
-// LogCare — looks after the logs once a second: what waits in a sink goes out, what was lost is
-// told. Owns: its place in the wheel.   Called by: whoever runs the event loop.
-// Fails: never.
+// LogCare — looks after a worker's logs once a second: what waits in a sink goes out, what was lost
+// is told, and a syslog that is gone is asked for.
+// Owns: its place in the wheel.   Called by: WorkerProcess.   Fails: never.
 #pragma once
 
 #include <chrono>
+#include <exception>
+#include <functional>
+#include <utility>
 
-#include "conf/base/log.hpp"
 #include "proxy/net/deadline_wheel.hpp"
+#include "proxy/service/logs.hpp"
 
 namespace smtpguard::service {
 
 class LogCare final : private net::DeadlineWheel::Entry {
  public:
-  // All outlive this.
-  LogCare(net::DeadlineWheel& wheel, Log& text, Log& json)
-      : wheel_(wheel), text_(text), json_(json) {
+  // All outlive this. `want_syslog` asks for a new socket.
+  LogCare(net::DeadlineWheel& wheel, Logs& logs, std::function<void()> want_syslog)
+      : wheel_(wheel), logs_(logs), want_syslog_(std::move(want_syslog)) {
     arm();
   }
 
@@ -22,13 +25,19 @@ class LogCare final : private net::DeadlineWheel::Entry {
   void arm() { wheel_.arm(*this, SteadyClock::now() + std::chrono::seconds(1)); }
   void on_deadline() noexcept override {
     arm();
-    text_.tend(SteadyClock::now());
-    json_.tend(SteadyClock::now());
+    try {
+      logs_.tend();
+      if (logs_.lacks_syslog()) {
+        want_syslog_();
+      }
+    } catch (const std::exception&) {
+      // Out of memory; the next second may have some.
+    }
   }
 
   net::DeadlineWheel& wheel_;
-  Log& text_;
-  Log& json_;
+  Logs& logs_;
+  std::function<void()> want_syslog_;
 };
 
 }  // namespace smtpguard::service

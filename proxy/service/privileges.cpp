@@ -3,20 +3,88 @@
 #include <fmt/format.h>
 #include <grp.h>
 #include <pwd.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <linux/capability.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#endif
 
+#include <array>
 #include <cerrno>
-#include <cstring>
+#include <system_error>
 
 namespace smtpguard::service {
-
 namespace {
+
 constexpr const char* kUser = "_smtpguard";
+constexpr const char* kStateDirectory = SMTPGUARD_STATE_DIRECTORY;
+
+Error trouble(const std::string& what) {
+  return Error{what + ": " + std::generic_category().message(errno)};
 }
 
-Result<Privileges> drop_privileges(bool may_stay_root) {
+// The worker's root: nobody else's business, and never a link to somewhere.
+Result<void> make_state_directory(const Account& owner) {
+  const std::string subject = std::string("state directory ") + kStateDirectory;
+  if (::mkdir(kStateDirectory, 0700) == 0) {
+    if (::chown(kStateDirectory, owner.user, owner.group) != 0) {
+      return trouble(subject + ": chown");
+    }
+  } else if (errno != EEXIST) {
+    return trouble(subject + ": mkdir");
+  }
+  struct stat state {};
+  if (::lstat(kStateDirectory, &state) != 0) {
+    return trouble(subject);
+  }
+  if (!S_ISDIR(state.st_mode)) {
+    return Error{subject + ": is no directory"};
+  }
+  return boost::system::in_place_value;
+}
+
+#ifdef __linux__
+
+// Those that an exec would give as well; needs root, so before the user is changed.
+void drop_bounding_set() {
+  for (unsigned long capability = 0; ::prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0;
+       ++capability) {
+    ::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
+  }
+}
+
+Result<void> drop_capabilities() {
+  ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> none{};
+  if (::syscall(SYS_capset, &header, none.data()) != 0) {
+    return trouble("give up capabilities");
+  }
+  return boost::system::in_place_value;
+}
+
+#else
+
+void drop_bounding_set() {}
+
+Result<void> drop_capabilities() {
+  return boost::system::in_place_value;
+}
+
+#endif
+
+}  // namespace
+
+Result<Privileges> plan_privileges(bool may_stay_root) {
+  Privileges plan;
   if (::geteuid() != 0) {
-    return Privileges{Severity::Info, ""};
+    plan.text =
+        "not started as root: the worker keeps our user and has no root directory of its "
+        "own";
+    return plan;
   }
   const passwd* user = ::getpwnam(kUser);
   if (user == nullptr) {
@@ -27,22 +95,37 @@ Result<Privileges> drop_privileges(bool may_stay_root) {
     if (!may_stay_root) {
       return Error{missing};
     }
-    return Privileges{Severity::Warning, "running as root: " + missing};
+    plan.severity = Severity::Warning;
+    plan.text = "running as root: " + missing;
+    return plan;
   }
-  if (::setgroups(1, &user->pw_gid) != 0 ||
-      ::setresgid(user->pw_gid, user->pw_gid, user->pw_gid) != 0 ||
-      ::setresuid(user->pw_uid, user->pw_uid, user->pw_uid) != 0) {
-    return Error{fmt::format("change to user {}: {}", kUser, std::strerror(errno))};
+  plan.become = Account{user->pw_uid, user->pw_gid, kUser};
+  const auto made = make_state_directory(*plan.become);
+  if (!made) {
+    return made.error();
   }
-  return Privileges{Severity::Info, fmt::format("running as {}", kUser)};
+  plan.root_directory = kStateDirectory;
+  plan.text = fmt::format("running as {}, root directory {}", kUser, kStateDirectory);
+  return plan;
 }
 
-std::optional<gid_t> group_to_change_to() {
-  const passwd* const user = ::geteuid() == 0 ? ::getpwnam(kUser) : nullptr;
-  if (user == nullptr) {
-    return std::nullopt;
+Result<void> give_up_privileges(const Privileges& privileges) {
+  // What is in our memory, keys and messages, must not end in a file.
+  const rlimit none{0, 0};
+  ::setrlimit(RLIMIT_CORE, &none);
+  if (!privileges.root_directory.empty() &&
+      (::chroot(privileges.root_directory.c_str()) != 0 || ::chdir("/") != 0)) {
+    return trouble("root directory " + privileges.root_directory);
   }
-  return user->pw_gid;
+  drop_bounding_set();
+  if (privileges.become) {
+    const auto& [user, group, name] = *privileges.become;
+    if (::setgroups(1, &group) != 0 || ::setresgid(group, group, group) != 0 ||
+        ::setresuid(user, user, user) != 0) {
+      return trouble("change to user " + name);
+    }
+  }
+  return drop_capabilities();
 }
 
 }  // namespace smtpguard::service

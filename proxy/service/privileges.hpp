@@ -1,7 +1,8 @@
-// Privileges — gives up root for the user _smtpguard once the sockets are bound.
-// Owns: nothing.   Called by: App, after binding and before the event loop.
-// Fails: an Error; a daemon that goes on as root would be worse than one that does not start.
-// A first form: the issue "Supervise" puts a supervisor, chroot and sandbox around the worker.
+// Privileges — what a worker gives up: root, the view of the file system, every capability.
+// Owns: values.   Called by: App (plans, while names can be looked up), WorkerProcess (gives up).
+// Fails: an Error; a worker that went on as root would be worse than one that does not start.
+// Started by somebody else than root there is no user and no root directory to change to: the
+// worker says so and the sandbox has to do.
 #pragma once
 
 #include <sys/types.h>
@@ -14,17 +15,25 @@
 
 namespace smtpguard::service {
 
-struct Privileges {
-  Severity severity = Severity::Info;
-  std::string text;  // for the log: "running as _smtpguard"; empty: we were not root
+struct Account {
+  uid_t user{};
+  gid_t group{};
+  std::string name;
+
+  bool operator==(const Account&) const = default;
 };
 
-// `may_stay_root`: without the user _smtpguard, warn instead of failing (in the foreground, for a
-// try).
-Result<Privileges> drop_privileges(bool may_stay_root);
+struct Privileges {
+  std::optional<Account> become;  // nothing: stay who we are
+  std::string root_directory;     // empty: no chroot
+  Severity severity = Severity::Info;
+  std::string text;  // for the log: "running as _smtpguard, ..."
+};
 
-// The group of that user: who may use the control socket beside root. Nothing: we are not root, or
-// there is no such user.
-std::optional<gid_t> group_to_change_to();
+// Makes the state directory when it is not there. `may_stay_root`: without the user _smtpguard,
+// warn instead of failing (in the foreground, for a try).
+Result<Privileges> plan_privileges(bool may_stay_root);
+// For good: root directory, groups, user, capabilities, core dumps.
+Result<void> give_up_privileges(const Privileges& privileges);
 
 }  // namespace smtpguard::service

@@ -13,6 +13,7 @@
 #include "proxy/net/deadline_wheel.hpp"
 #include "proxy/net/types.hpp"
 #include "proxy/session/admission.hpp"
+#include "proxy/session/ledger.hpp"
 #include "proxy/session/list_watch.hpp"
 #include "proxy/session/session_log.hpp"
 #include "proxy/session/settings.hpp"
@@ -39,6 +40,8 @@ struct Context {
   // session must not own a buffer.
   std::array<char, kScratch> scratch;
   std::string encoded;
+  // Null: nobody wants to know after a crash.
+  Ledger* ledger = nullptr;
 };
 
 // 10 characters without vowels or look-alikes, random: says nothing about load, and fits

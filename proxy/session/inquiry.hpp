@@ -15,12 +15,13 @@
 namespace smtpguard::session {
 
 struct Inquiry {
-  // `context` and its resolver outlive it; the configuration is kept alive, a reload or not.
-  Inquiry(Context& context, std::string_view policy_name, filters::SessionFacts known)
-      : config(context.config),
+  // The resolver outlives it; the configuration is kept alive, a reload or not.
+  Inquiry(std::shared_ptr<const RuntimeConfig> rules, dns::Resolver& resolver,
+          std::string_view policy_name, filters::SessionFacts known)
+      : config(std::move(rules)),
         policy(*config->rules.policies.find(policy_name)),
         facts(std::move(known)),
-        investigation(*config->rules.chain, facts, context.resolver, config->dns_budget),
+        investigation(*config->rules.chain, facts, resolver, config->dns_budget),
         judge(config->rules, policy) {}
   Inquiry(const Inquiry&) = delete;
   Inquiry& operator=(const Inquiry&) = delete;

@@ -58,8 +58,9 @@ bool Listener::accept_some() {
     if (is_exhaustion(error)) {
       if (SteadyClock::now() - complained_ > kComplaintEvery) {
         complained_ = SteadyClock::now();
-        context_.log.daemon().error(fmt::format(
-            "accept on {}: {}; pausing", settings_.address.to_string(), to_lower(error.message())));
+        context_.log.daemon().error(fmt::format("accept on {}: {}; pausing",
+                                                settings_->address.to_string(),
+                                                to_lower(error.message())));
       }
       return false;
     }

@@ -4,6 +4,7 @@
 // 100 ms at a time and says so at most once a minute.
 #pragma once
 
+#include <memory>
 #include <utility>
 
 #include "proxy/net/tcp.hpp"
@@ -14,14 +15,22 @@ namespace smtpguard::session {
 
 class Listener {
  public:
-  // `settings` outlives this.
-  Listener(Context& context, Lobby& lobby, const ListenerSettings& settings, net::Acceptor acceptor)
-      : context_(context), lobby_(lobby), settings_(settings), acceptor_(std::move(acceptor)) {}
+  Listener(Context& context, Lobby& lobby, std::shared_ptr<const ListenerSettings> settings,
+           net::Acceptor acceptor)
+      : context_(context),
+        lobby_(lobby),
+        settings_(std::move(settings)),
+        acceptor_(std::move(acceptor)) {}
 
   net::Awaitable<void> run();
   // False once run()'s coroutine is gone, however it ended: then it must be run again.
   bool is_running() const { return is_running_; }
+  bool is_open() const { return acceptor_.is_open(); }
   void close();
+
+  const Endpoint& address() const { return settings_->address; }
+  // For those who connect from now on; the address stays.
+  void change(std::shared_ptr<const ListenerSettings> settings) { settings_ = std::move(settings); }
 
  private:
   // Lives in the coroutine's frame, so that the flag is true even when nobody could be told of its
@@ -49,7 +58,7 @@ class Listener {
 
   Context& context_;
   Lobby& lobby_;
-  const ListenerSettings& settings_;
+  std::shared_ptr<const ListenerSettings> settings_;
   net::Acceptor acceptor_;
   TimePoint complained_{};
   bool is_running_ = false;

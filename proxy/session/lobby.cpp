@@ -46,15 +46,18 @@ filters::SessionFacts Lobby::Visitor::facts() const {
 }
 
 const GreetingSettings& Lobby::Visitor::greeting() const {
-  return inquiry->config->greetings.find(listener.policy)->second;
+  return inquiry->config->greetings.find(listener->policy)->second;
 }
 
 Lobby::~Lobby() {
   visitors_.clear_and_dispose([](Visitor* visitor) { delete visitor; });
 }
 
-void Lobby::receive(net::Socket socket, const Endpoint& client, const ListenerSettings& listener) {
-  auto visitor = std::make_unique<Visitor>(std::move(socket), client, listener);
+void Lobby::receive(net::Socket socket, const Endpoint& client,
+                    std::shared_ptr<const ListenerSettings> listener) {
+  const bool is_front_end = listener->proxy_from.contains(client.address);
+  auto visitor =
+      std::make_unique<Visitor>(std::move(socket), client, std::move(listener), context_.config);
   net::ErrorCode error;
   const auto local = visitor->socket.local_endpoint(error);
   if (error) {
@@ -64,7 +67,7 @@ void Lobby::receive(net::Socket socket, const Endpoint& client, const ListenerSe
   if (is_closed_) {
     return dismiss(std::move(visitor), Ending::Shutdown, "");
   }
-  if (!listener.proxy_from.contains(client.address)) {
+  if (!is_front_end) {
     return admit(std::move(visitor));
   }
   // Not counted by Admission until the header has named the client.
@@ -142,7 +145,7 @@ void Lobby::read_proxy_header(Held visitor) {
 }
 
 void Lobby::admit(Held visitor) {
-  const RuntimeConfig& config = *context_.config;
+  const RuntimeConfig& config = *visitor->config;
   const bool came_by_front_end = visitor->client != visitor->peer;
   filters::SessionFacts facts = visitor->facts();
   facts.standing = config.rules.site.standing_of(facts.client.address);
@@ -156,8 +159,8 @@ void Lobby::admit(Held visitor) {
     return dismiss(std::move(visitor), Ending::Refused, to_string(*refusal));
   }
   visitor->ticket = std::get<Admission::Ticket>(std::move(place));
-  visitor->inquiry =
-      std::make_unique<Inquiry>(context_, visitor->listener.policy, std::move(facts));
+  visitor->inquiry = std::make_unique<Inquiry>(visitor->config, context_.resolver,
+                                               visitor->listener->policy, std::move(facts));
   greet(std::move(visitor));
 }
 
@@ -226,7 +229,7 @@ void Lobby::on_early_window(Held visitor) {
 void Lobby::let_in(Held visitor) {
   visitor->inquiry->investigation.call_when_answered(nullptr);
   begin_session_(Arrival{std::move(visitor->socket), std::move(visitor->ticket),
-                         std::move(visitor->inquiry), visitor->began, visitor->listener.body});
+                         std::move(visitor->inquiry), visitor->began, visitor->listener->body});
 }
 
 void Lobby::dismiss(Held visitor, Ending ending, std::string_view detail) {
@@ -239,7 +242,7 @@ void Lobby::dismiss(Held visitor, Ending ending, std::string_view detail) {
     const bool is_stop = ending == Ending::Shutdown;
     const auto reply =
         smtp::make_reply(421, is_stop ? "4.3.2" : "4.7.0",
-                         fmt::format("{} {} (session {})", context_.config->hostname,
+                         fmt::format("{} {} (session {})", visitor->config->hostname,
                                      is_stop ? "is closing, please try again" : detail, facts.id));
     net::write_some(visitor->socket, reply.to_wire());
     record.deferred = 1;

@@ -30,8 +30,8 @@ class Lobby {
   Lobby& operator=(const Lobby&) = delete;
   ~Lobby();
 
-  // `listener` outlives the visitor.
-  void receive(net::Socket socket, const Endpoint& client, const ListenerSettings& listener);
+  void receive(net::Socket socket, const Endpoint& client,
+               std::shared_ptr<const ListenerSettings> listener);
 
   // Everybody gets 421; nobody is let in any more.
   void close();
@@ -44,8 +44,14 @@ class Lobby {
   class Visitor final : public net::DeadlineWheel::Entry,
                         public boost::intrusive::list_base_hook<boost::intrusive::tag<Lobby>> {
    public:
-    Visitor(net::Socket accepted, const Endpoint& from, const ListenerSettings& where)
-        : socket(std::move(accepted)), peer(from), client(from), listener(where) {}
+    Visitor(net::Socket accepted, const Endpoint& from,
+            std::shared_ptr<const ListenerSettings> where,
+            std::shared_ptr<const RuntimeConfig> rules)
+        : socket(std::move(accepted)),
+          peer(from),
+          client(from),
+          listener(std::move(where)),
+          config(std::move(rules)) {}
 
     void on_deadline() noexcept override;
     void cancel() noexcept;
@@ -57,7 +63,9 @@ class Lobby {
     Endpoint peer;    // of the socket
     Endpoint client;  // the same, or what a trusted front end said
     Endpoint local;
-    const ListenerSettings& listener;
+    // As of its arrival: a reload gives the listener other settings, and they belong together.
+    std::shared_ptr<const ListenerSettings> listener;
+    std::shared_ptr<const RuntimeConfig> config;
     TimePoint began = SteadyClock::now();
     std::string id = make_session_id();
     std::unique_ptr<std::string> proxy_header;  // while it is being read

@@ -87,6 +87,9 @@ Session::Session(Context& context, Arrival arrival)
       body_settings_(arrival.body),
       ticket_(std::move(arrival.ticket)),
       facts_(inquiry_->facts),
+      ledger_entry_(context.ledger == nullptr
+                        ? Ledger::Entry()
+                        : context.ledger->open(facts_.id, facts_.client.to_string())),
       client_(context, std::move(arrival.socket)),
       backend_(context, config_->backend, client_.wait()),
       dialog_(config_->hostname, facts_.id, dialog_limits(config_->limits)),
@@ -173,6 +176,7 @@ net::Awaitable<void> Session::relay_body() {
   }
   std::string preface = trace_header() + tag_header();
   body_ = &relay;
+  ledger_entry_.set(Ledger::Stage::InMessage);
   const BodyRelay::Outcome outcome = co_await relay.run(std::move(preface));
   body_ = nullptr;
   body_octets_ = relay.octets();
@@ -242,6 +246,7 @@ void Session::log_reply(const smtp::Action& action) {
   }
   const smtp::Command& command = dialog_.command();
   if (std::exchange(body_reply_is_due_, false)) {
+    ledger_entry_.set(Ledger::Stage::Open);
     if (std::exchange(is_discarded_, false)) {
       ++record_.discarded;
     } else {

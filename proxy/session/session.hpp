@@ -111,6 +111,7 @@ class Session : public boost::intrusive::list_base_hook<
   Admission::Ticket ticket_;
   filters::SessionFacts& facts_;  // of the inquiry
   filters::SessionRecord record_;
+  Ledger::Entry ledger_entry_;
   ClientChannel client_;
   Backend backend_;
   smtp::ServerDialog dialog_;

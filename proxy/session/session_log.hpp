@@ -75,6 +75,9 @@ class SessionLog {
   std::uint64_t crashes() const { return crashes_; }
   const Totals& totals() const { return totals_; }
 
+  // Whether there is a line per event, or the summaries alone.
+  void tell_events(bool events) { events_ = events; }
+
   // A line about the daemon.
   Log& daemon() { return daemon_; }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
@@ -21,6 +22,8 @@ using namespace std::chrono_literals;
 
 // Until the backend has answered once; every hand-off teaches as well.
 constexpr Milliseconds kLearnEvery = 5s;
+// How soon a worker that retires finds out that nobody is left.
+constexpr Milliseconds kRetiredLook = 250ms;
 // Memory ran out in the loop itself: others may give some back meanwhile.
 constexpr Milliseconds kRecovery = 100ms;
 
@@ -56,7 +59,7 @@ Worker::Worker(SessionLog& log, std::shared_ptr<const RuntimeConfig> config,
       resolver_(*name_servers_, dns_loop_, dns_settings.cache),
       list_watch_(*name_servers_, dns_loop_, log.daemon()),
       context_{io_, wheel_, admission_, log, resolver_, list_watch_, std::move(config),
-               {},  {},     {},         {}},
+               {},  {},     {},         {},  nullptr},
       lobby_(context_, [this](Arrival arrival) { begin_session(std::move(arrival)); }) {
   list_watch_.watch(context_.config->rules.site.lists);
 }
@@ -70,9 +73,54 @@ Worker::~Worker() {
   }
 }
 
-void Worker::listen(const ListenerSettings& settings, net::Descriptor listening) {
-  listeners_.emplace_back(context_, lobby_, settings,
-                          net::make_acceptor(io_, settings.address, std::move(listening)));
+void Worker::listen(std::shared_ptr<const ListenerSettings> settings, net::Descriptor listening) {
+  auto acceptor = net::make_acceptor(io_, settings->address, std::move(listening));
+  listeners_.emplace_back(context_, lobby_, std::move(settings), std::move(acceptor));
+}
+
+Listener* Worker::find_listener(const Endpoint& address) {
+  const auto found = std::find_if(listeners_.begin(), listeners_.end(), [&](const auto& listener) {
+    return listener.is_open() && listener.address() == address;
+  });
+  return found == listeners_.end() ? nullptr : &*found;
+}
+
+bool Worker::listens_at(const Endpoint& address) const {
+  return std::any_of(listeners_.begin(), listeners_.end(), [&](const auto& listener) {
+    return listener.is_open() && listener.address() == address;
+  });
+}
+
+void Worker::reconfigure(std::shared_ptr<const RuntimeConfig> config,
+                         std::vector<ListenerChange> listeners) {
+  const BackendSettings before = context_.config->backend;
+  context_.config = std::move(config);
+  context_.log.tell_events(context_.config->log_events);
+  list_watch_.watch(context_.config->rules.site.lists);
+  for (Listener& listener : listeners_) {
+    const bool is_wanted = std::any_of(listeners.begin(), listeners.end(), [&](const auto& change) {
+      return change.settings->address == listener.address();
+    });
+    if (!is_wanted) {
+      listener.close();
+    }
+  }
+  listeners_.remove_if(
+      [](const Listener& listener) { return !listener.is_open() && !listener.is_running(); });
+  for (ListenerChange& change : listeners) {
+    if (Listener* const known = find_listener(change.settings->address)) {
+      known->change(std::move(change.settings));
+    } else {
+      listen(std::move(change.settings), std::move(change.listening));
+      serve(listeners_.back());
+    }
+  }
+  const BackendSettings& now = context_.config->backend;
+  if (now.address != before.address || now.identity != before.identity) {
+    context_.backend_capabilities.reset();
+    context_.backend_is_up.reset();
+    learn_capabilities();
+  }
 }
 
 void Worker::serve(Listener& listener) {
@@ -89,7 +137,7 @@ void Worker::serve(Listener& listener) {
 void Worker::recover() {
   wheel_.recover();
   for (Listener& listener : listeners_) {
-    if (!is_stopping_ && !listener.is_running()) {
+    if (listener.is_open() && !listener.is_running()) {
       serve(listener);
     }
   }
@@ -119,7 +167,11 @@ void Worker::session_ended(std::unique_ptr<Session> session, const std::exceptio
 }
 
 void Worker::learn_capabilities() {
+  if (std::exchange(is_learning_, true)) {
+    return;
+  }
   net::asio::co_spawn(io_, learn(), [this](const std::exception_ptr& crash) {
+    is_learning_ = false;
     if (crash) {
       context_.log.crash("the probe of the backend", text_of(crash).c_str());
     }
@@ -128,24 +180,25 @@ void Worker::learn_capabilities() {
 }
 
 net::Awaitable<void> Worker::learn() {
-  const std::shared_ptr<const RuntimeConfig> config = context_.config;
-  Backend backend(context_, config->backend, learning_);
-  smtp::ClientIdentity identity;
-  identity.is_probe = true;
-  identity.hostname = config->hostname;
-  // Only version 2 has LOCAL. Version 1's UNKNOWN breaks Postfix and Haraka, so the probe names the
-  // backend's own address; XCLIENT is not said for ourselves.
-  identity.hand_off = config->backend.identity;
-  identity.client = config->backend.address;
-  identity.destination = config->backend.address;
   net::asio::basic_waitable_timer<SteadyClock, net::asio::wait_traits<SteadyClock>, net::Executor>
       pause(io_.get_executor());
   const smtp::Question question;  // Learn
-  while (!is_stopping_ && !context_.backend_capabilities) {
+  while (!is_stopping() && !context_.backend_capabilities) {
+    // A reload may name another backend meanwhile.
+    const std::shared_ptr<const RuntimeConfig> config = context_.config;
+    Backend backend(context_, config->backend, learning_);
+    smtp::ClientIdentity identity;
+    identity.is_probe = true;
+    identity.hostname = config->hostname;
+    // Only version 2 has LOCAL. Version 1's UNKNOWN breaks Postfix and Haraka, so the probe names
+    // the backend's own address; XCLIENT is not said for ourselves.
+    identity.hand_off = config->backend.identity;
+    identity.client = config->backend.address;
+    identity.destination = config->backend.address;
     backend.set_identity(identity);
     const smtp::Reply reply = co_await backend.ask(question);
     backend.drop();
-    if (reply.is_positive() || is_stopping_) {
+    if ((reply.is_positive() && config == context_.config) || is_stopping()) {
       break;
     }
     pause.expires_after(kLearnEvery);
@@ -159,7 +212,7 @@ void Worker::run() {
     try {
       recover();
       io_.run();
-      if (is_stopping_) {
+      if (is_stopping()) {
         return;
       }
       io_.restart();
@@ -168,6 +221,19 @@ void Worker::run() {
       std::this_thread::sleep_for(kRecovery);
     }
   }
+}
+
+void Worker::retire() {
+  if (is_stopping()) {
+    return;
+  }
+  is_retiring_ = true;
+  for (Listener& listener : listeners_) {
+    listener.close();
+  }
+  learning_.abort();
+  retired_at_ = SteadyClock::now();
+  wheel_.arm(patience_, retired_at_);
 }
 
 void Worker::stop_gently() {
@@ -188,7 +254,13 @@ void Worker::stop_gently() {
 }
 
 void Worker::end_of_patience() {
-  stop_now();
+  // A visitor that leaves tells nobody, so who retires looks now and then.
+  const TimePoint now = SteadyClock::now();
+  if (!is_stopping_ && now < retired_at_ + context_.config->limits.drain_timeout) {
+    wheel_.arm(patience_, now + kRetiredLook);
+  } else {
+    stop_now();
+  }
   end_if_done();
 }
 
@@ -201,7 +273,7 @@ void Worker::stop_now() {
 
 // The wheel's timer is what would keep run() from returning.
 void Worker::end_if_done() {
-  if (is_stopping_ && sessions_.empty() && lobby_.size() == 0) {
+  if (is_stopping() && sessions_.empty() && lobby_.size() == 0) {
     io_.stop();
   }
 }

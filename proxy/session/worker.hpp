@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "dns/ares_channel.hpp"
 #include "dns/caching_resolver.hpp"
@@ -30,13 +31,27 @@ class Worker {
   Worker& operator=(const Worker&) = delete;
   ~Worker();
 
-  // `settings` outlives the worker.
-  void listen(const ListenerSettings& settings, net::Descriptor listening);
+  // Sessions write themselves into it from now on; it outlives the worker.
+  void keep_ledger(Ledger& ledger) { context_.ledger = &ledger; }
+  void listen(std::shared_ptr<const ListenerSettings> settings, net::Descriptor listening);
   // Asks the backend what it can do, until it has answered once.
   void learn_capabilities();
 
-  // Until stop_gently() or stop_now() was called and the last session has ended.
+  struct ListenerChange {
+    std::shared_ptr<const ListenerSettings> settings;
+    net::Descriptor listening;  // none: the one that listens there already
+  };
+  // From now on; who is here keeps the rules under which it came. Listeners that are not named are
+  // closed.
+  void reconfigure(std::shared_ptr<const RuntimeConfig> config,
+                   std::vector<ListenerChange> listeners);
+  bool listens_at(const Endpoint& address) const;
+
+  // Until retire(), stop_gently() or stop_now() was called and the last session has ended.
   void run();
+
+  // No new connections; who is here goes on as if nothing had happened, for drain_timeout.
+  void retire();
 
   // No new connections; visitors and idle sessions get 421, transactions may end within
   // drain_timeout.
@@ -49,7 +64,7 @@ class Worker {
 
   // For whoever asks how it is.
   const RuntimeConfig& config() const { return *context_.config; }
-  bool is_stopping() const { return is_stopping_; }
+  bool is_stopping() const { return is_stopping_ || is_retiring_; }
   std::optional<bool> backend_is_up() const { return context_.backend_is_up; }
   template <typename Visit>
   void for_each_session(const Visit& visit) const {
@@ -75,6 +90,7 @@ class Worker {
   void serve(Listener& listener);
   void session_ended(std::unique_ptr<Session> session, const std::exception_ptr& crash);
   void recover();
+  Listener* find_listener(const Endpoint& address);
   void end_of_patience();
   void end_if_done();
   net::Awaitable<void> learn();
@@ -92,6 +108,9 @@ class Worker {
   boost::intrusive::list<Session, boost::intrusive::constant_time_size<false>> sessions_;
   net::SocketWait learning_{wheel_};
   Patience patience_{*this};
+  TimePoint retired_at_{};
+  bool is_learning_ = false;
+  bool is_retiring_ = false;
   bool is_stopping_ = false;
 };
 

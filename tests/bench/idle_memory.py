@@ -33,6 +33,12 @@ file = "/dev/null"
 """
 
 
+def worker_of(pid):
+    """The process that has the sessions."""
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as children:
+        return int(children.read().split()[-1])
+
+
 def resident(pid):
     with open(f"/proc/{pid}/status", encoding="ascii") as status:
         line = next(line for line in status if line.startswith("RssAnon:"))
@@ -82,7 +88,7 @@ def measure(binary, count, silent):
                     client.sendall(b"EHLO client.example\r\n")
                     read_until(client, b"250 ")
             time.sleep(0.3)
-            before = resident(server.pid)
+            before = resident(worker_of(server.pid))
             clients = []
             for index in range(count):
                 client = connect(port, 50 + index)
@@ -91,7 +97,7 @@ def measure(binary, count, silent):
                     client.sendall(b"EHLO client.example\r\n")
                     read_until(client, b"250 ")
             time.sleep(0.5)
-            grown = resident(server.pid) - before
+            grown = resident(worker_of(server.pid)) - before
             ready, _, _ = select.select(clients[:500], [], [], 0)
             if silent and len(ready) < 500:
                 raise SystemExit("a visitor got no teaser")

@@ -86,7 +86,7 @@ RATE = [
 
 
 def resident(guard):
-    with open(f"/proc/{guard.process.pid}/status") as status:
+    with open(f"/proc/{guard.worker}/status") as status:
         return int(re.search(r"RssAnon:\s+(\d+) kB", status.read()).group(1)) * 1024
 
 

@@ -167,10 +167,11 @@ def short_of_memory(suite):
     guard.binary = binary
     guard.start()
     guard.log.wait_for(answers(backend))
-    with open(f"/proc/{guard.process.pid}/statm") as file:
+    worker = guard.worker
+    with open(f"/proc/{worker}/statm") as file:
         size = int(file.read().split()[0]) * resource.getpagesize()
-    hard = resource.prlimit(guard.process.pid, resource.RLIMIT_AS)[1]
-    resource.prlimit(guard.process.pid, resource.RLIMIT_AS, (size + 1_000_000, hard))
+    hard = resource.prlimit(worker, resource.RLIMIT_AS)[1]
+    resource.prlimit(worker, resource.RLIMIT_AS, (size + 1_000_000, hard))
     crowd = []
     try:
         while len(crowd) < crowd_size and guard.process.poll() is None:
@@ -182,6 +183,7 @@ def short_of_memory(suite):
             except OSError:
                 pass  # turned away at once
         guard.must_run()
+        expect(guard.worker == worker, "the worker was replaced")
         expect(guard.log.find("bad_alloc"), f"{len(crowd)} clients did not use up the memory")
     finally:
         for client in crowd:

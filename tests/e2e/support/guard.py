@@ -1,4 +1,5 @@
 """Guard: the smtpguard under test - configuration written, started, its log read, stopped and judged."""
+import contextlib
 import os
 import re
 import random
@@ -111,6 +112,20 @@ class Guard:
     def address(self):
         return self.listeners[0]
 
+    def workers(self):
+        """The processes that have the sessions, the oldest first (Linux)."""
+        try:
+            with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children") as children:
+                return [int(pid) for pid in children.read().split()]
+        except OSError:
+            return []
+
+    @property
+    def worker(self):
+        pids = self.workers()
+        expect(pids, "smtpguard has no worker")
+        return pids[-1]
+
     def must_run(self):
         expect(self.process.poll() is None, f"smtpguard died with status {self.process.returncode}: "
                + " | ".join(self.log.lines()[-5:]))
@@ -129,10 +144,14 @@ class Guard:
         expect(status == 0, f"status {status} after SIGTERM, expected 0")
 
     def kill(self):
-        """SIGKILL, to this process only."""
+        """SIGKILL, to this process and its workers only."""
         if self.process is not None and self.process.poll() is None:
-            self.process.kill()
+            workers = self.workers()
+            self.process.kill()  # first: it would start another worker
             self.process.wait()
+            for pid in workers:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
 
     def summaries(self, client, since=0):
         """Summary lines of the session that came from `client` (address, port)."""

@@ -137,9 +137,11 @@ TEST(Manual, DescribesExactlyTheKeysThatTheReaderKnows) {
   EXPECT_THAT(described, testing::UnorderedElementsAreArray(known));
 }
 
-TEST(Manual, PromisesNoReloadYet) {
-  EXPECT_THAT(content_of(kConf + "man/smtpguard.8"),
-              testing::HasSubstr("This version cannot reload its configuration"));
+TEST(Manual, DescribesEverySignal) {
+  const std::string manual = content_of(kConf + "man/smtpguard.8");
+  for (const char* const name : {"SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", "SIGUSR2"}) {
+    EXPECT_THAT(manual, testing::HasSubstr(std::string(".It Dv ") + name)) << name;
+  }
 }
 
 }  // namespace

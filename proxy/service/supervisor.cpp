@@ -1,0 +1,284 @@
+#include "proxy/service/supervisor.hpp"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <utility>
+
+#include "conf/base/syslog_sink.hpp"
+#include "proxy/service/notify.hpp"
+#include "proxy/service/process_title.hpp"
+
+namespace smtpguard::service {
+namespace {
+
+using namespace std::chrono_literals;
+using State = Channel::Received::State;
+
+// Logs are looked after so often.
+constexpr Milliseconds kTend = 1s;
+// Beyond drain_timeout, before a worker that should have ended is killed.
+constexpr Milliseconds kGrace = 10s;
+constexpr Milliseconds kTimeToStop = 5s;
+// Messages of one worker before the others have their turn.
+constexpr int kMostMessages = 64;
+
+}  // namespace
+
+Supervisor::Supervisor(Setup setup, Logs& logs)
+    : logs_(logs),
+      line_(std::move(setup.line)),
+      invocation_(std::move(setup.invocation)),
+      privileges_(std::move(setup.privileges)),
+      background_(std::move(setup.background)),
+      configuration_(std::move(setup.configuration)),
+      sockets_(std::move(setup.sockets)),
+      trouble_(std::move(setup.trouble)),
+      started_(utc_timestamp()) {
+  if (setup.handover) {
+    adopt(*setup.handover);
+  }
+}
+
+// The workers of the program that we were executed over.
+void Supervisor::adopt(const Handover& handover) {
+  started_ = handover.started;
+  began_ = TimePoint(TimePoint::duration(handover.began));
+  has_served_ = true;
+  for (const Handover::Worker& known : handover.workers) {
+    Worker& worker = workers_.emplace_back();
+    worker.pid = known.pid;
+    worker.channel = Channel(Descriptor(known.channel));
+    worker.ledger = Descriptor(known.ledger);
+    worker.role = known.is_serving ? Role::Serving : Role::Leaving;
+    worker.kill_at = TimePoint(TimePoint::duration(known.kill_at));
+    if (known.is_serving) {
+      upgrade_asker_ = {known.pid, handover.tag};
+    }
+  }
+}
+
+Supervisor::Ending Supervisor::run() {
+  set_process_title("supervisor " + line_.file);
+  if (trouble_.empty()) {
+    start_worker();
+  } else {
+    answer(std::exchange(upgrade_asker_, {}), Error{"upgrade: " + trouble_});
+  }
+  while (!status_ && !seed_) {
+    wait();
+    heed_signals();
+    listen_to_workers();
+    reap();
+    heed_deadlines();
+  }
+  return {status_.value_or(0), std::move(seed_)};
+}
+
+void Supervisor::wait() {
+  std::vector<pollfd> wanted;
+  for (const Worker& worker : workers_) {
+    if (worker.channel.is_open()) {
+      wanted.push_back({worker.channel.descriptor(), POLLIN, 0});
+    }
+  }
+  if (check_ && check_->output.is_valid()) {
+    wanted.push_back({check_->output.get(), POLLIN, 0});
+  }
+  signals_.wait(wanted.data(), static_cast<unsigned>(wanted.size()), patience());
+}
+
+// Milliseconds until there is something to do without being woken.
+int Supervisor::patience() const {
+  TimePoint next = SteadyClock::now() + kTend;
+  next = std::min(next, restart_at_.value_or(TimePoint::max()));
+  for (const Worker& worker : workers_) {
+    next = std::min(next, worker.kill_at);
+  }
+  const auto left = std::chrono::ceil<Milliseconds>(next - SteadyClock::now());
+  return static_cast<int>(std::max<Milliseconds::rep>(left.count(), 0));
+}
+
+void Supervisor::heed_signals() {
+  if (signals_.take(SIGTERM)) {
+    daemon().info("SIGTERM: stopping");
+    stop_gently();
+  }
+  if (signals_.take(SIGINT)) {
+    daemon().info("SIGINT: stopping at once");
+    stop_now();
+  }
+  if (signals_.take(SIGUSR1)) {
+    answer({}, reopen_log());
+  }
+  if (signals_.take(SIGHUP)) {
+    reload({});
+  }
+  if (signals_.take(SIGUSR2)) {
+    upgrade({});
+  }
+}
+
+void Supervisor::heed_deadlines() {
+  const TimePoint now = SteadyClock::now();
+  if (now - tended_ >= kTend) {
+    tended_ = now;
+    logs_.tend();
+  }
+  for (Worker& worker : workers_) {
+    if (now >= worker.kill_at) {
+      daemon().error(fmt::format("worker {} does not end in time: killed", worker.pid));
+      worker.kill_at = TimePoint::max();
+      ::kill(worker.pid, SIGKILL);
+    }
+  }
+  if (reload_ && now >= reload_->deadline) {
+    fail_reload("the worker did not answer in time");
+  }
+  if (check_ && now >= check_->deadline) {
+    check_->deadline = TimePoint::max();
+    ::kill(check_->pid, SIGKILL);
+  }
+  if (restart_at_ && now >= *restart_at_ && !is_stopping_) {
+    restart_at_.reset();
+    start_worker();
+  }
+}
+
+void Supervisor::listen_to_workers() {
+  for (Worker& worker : workers_) {
+    hear(worker);
+  }
+  if (check_) {
+    read_check();
+  }
+}
+
+void Supervisor::hear(Worker& worker) {
+  for (int i = 0; i < kMostMessages && worker.channel.is_open(); ++i) {
+    Channel::Received received = worker.channel.receive();
+    switch (received.state) {
+      case State::Nothing:
+        return;
+      case State::Closed:
+        worker.channel.close();  // its end is told by the system
+        return;
+      case State::Bad:
+        daemon().warning(fmt::format("from worker {}: {}", worker.pid, received.trouble));
+        break;
+      case State::Message:
+        obey(worker, received);
+        break;
+    }
+  }
+}
+
+void Supervisor::obey(Worker& worker, Channel::Received& received) {
+  const Message& message = received.message;
+  switch (message.kind) {
+    case MessageKind::Ready:
+      if (worker.role == Role::Starting) {
+        on_ready(worker, message.text);
+      }
+      return;
+    case MessageKind::Outcome:
+      if (reload_ && reload_->worker == worker.pid) {
+        finish_reload(message);
+      } else if (!message.flag) {
+        worker.trouble = message.text;
+      }
+      return;
+    case MessageKind::Order:
+      carry_out(message.text, {worker.pid, message.tag});
+      return;
+    case MessageKind::SyslogWanted:
+      send_syslog(worker);
+      return;
+    default:
+      daemon().warning(fmt::format("worker {} sends what only we may send", worker.pid));
+  }
+}
+
+void Supervisor::carry_out(const std::string& order, const Asker& asker) {
+  const auto request = control::parse_request(order);
+  if (!request) {
+    answer(asker, request.error());
+    return;
+  }
+  switch (request->command) {
+    case control::Command::Reload:
+      reload(asker);
+      return;
+    case control::Command::Upgrade:
+      upgrade(asker);
+      return;
+    case control::Command::Drain:
+      answer(asker, {boost::system::in_place_value, "draining"});
+      stop_gently();
+      return;
+    case control::Command::Stop:
+      answer(asker, {boost::system::in_place_value, "stopping"});
+      stop_now();
+      return;
+    case control::Command::ReopenLogs:
+      answer(asker, reopen_log());
+      return;
+    case control::Command::Status:
+    case control::Command::Sessions:
+      answer(asker, Error{order + ": a worker knows that itself"});
+  }
+}
+
+void Supervisor::answer(const Asker& asker, const Result<std::string>& outcome) {
+  if (outcome) {
+    daemon().info(*outcome);
+  } else {
+    daemon().error(outcome.error().text);
+  }
+  Worker* const worker = asker.tag == 0 ? nullptr : find(asker.worker);
+  if (worker != nullptr) {
+    send(*worker, {MessageKind::Outcome, outcome.has_value(), asker.tag,
+                   outcome ? *outcome : outcome.error().text});
+  }
+}
+
+// Nobody is to wait in a queue that no one serves: the ports are closed at once.
+void Supervisor::stop_gently() {
+  if (std::exchange(is_stopping_, true)) {
+    return;
+  }
+  notify_service_manager("STOPPING=1");
+  sockets_.listeners.clear();
+  restart_at_.reset();
+  const Milliseconds drain = configuration_.settings.runtime.limits.drain_timeout;
+  for (Worker& worker : workers_) {
+    end_by(worker, drain + kGrace, MessageKind::Drain);
+  }
+  if (workers_.empty()) {
+    status_ = 0;
+  }
+}
+
+void Supervisor::stop_now() {
+  stop_gently();
+  for (Worker& worker : workers_) {
+    end_by(worker, kTimeToStop, MessageKind::Stop);
+  }
+}
+
+void Supervisor::retire(Worker& worker) {
+  const Milliseconds drain = configuration_.settings.runtime.limits.drain_timeout;
+  end_by(worker, drain + kGrace, MessageKind::Retire);
+}
+
+void Supervisor::end_by(Worker& worker, Milliseconds time, MessageKind how) {
+  worker.role = Role::Leaving;
+  worker.kill_at = SteadyClock::now() + time;
+  send(worker, {how, false, 0, {}});
+}
+
+}  // namespace smtpguard::service

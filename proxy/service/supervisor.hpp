@@ -1,0 +1,156 @@
+// Supervisor — starts the worker that carries the mail, and another one when that is needed; opens
+// everything for it, obeys signals and orders. Never reads a byte from the network.
+// Owns: sockets, the configuration in force, the workers.   Called by: App.
+// Fails: run() returns the exit status; trouble after the start is logged, and the daemon goes on.
+// Files: supervisor.cpp the loop and the stop, supervisor_workers.cpp start, end and crash of
+// workers, supervisor_orders.cpp reload, upgrade, log reopen.
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "proxy/control/protocol.hpp"
+#include "proxy/service/background.hpp"
+#include "proxy/service/configuration.hpp"
+#include "proxy/service/handover.hpp"
+#include "proxy/service/invocation.hpp"
+#include "proxy/service/logs.hpp"
+#include "proxy/service/restart_delay.hpp"
+#include "proxy/service/signals.hpp"
+#include "proxy/service/sockets.hpp"
+#include "proxy/service/worker_process.hpp"
+
+namespace smtpguard::service {
+
+// So many workers may still have sessions from before an upgrade.
+inline constexpr std::size_t kMostDraining = 4;
+
+class Supervisor {
+ public:
+  struct Setup {
+    CommandLine line;
+    Invocation invocation;
+    Privileges privileges;
+    Background background;
+    Configuration configuration;
+    Sockets sockets;
+    std::optional<Handover> handover;
+    std::string trouble;  // why the configuration cannot be served by a new worker; empty: it can
+  };
+  struct Ending {
+    int status = 0;
+    std::optional<WorkerSeed> worker;  // we are a new worker: let go of everything and be it
+  };
+
+  // The logs outlive this.
+  Supervisor(Setup setup, Logs& logs);
+
+  Ending run();
+
+ private:
+  enum class Role : std::uint8_t { Starting, Serving, Leaving };
+  struct Worker {
+    pid_t pid = -1;
+    Channel channel;
+    Descriptor ledger;
+    Role role = Role::Starting;
+    TimePoint since = SteadyClock::now();
+    TimePoint kill_at = TimePoint::max();
+    std::string trouble;  // what it said before it ended
+  };
+  // Who wants to know what comes of an order.
+  struct Asker {
+    pid_t worker = -1;  // none: a signal
+    std::uint32_t tag = 0;
+  };
+  struct Reload {
+    Asker asker;
+    pid_t worker = -1;
+    TimePoint deadline;
+    Configuration configuration;
+    Sockets::Listeners fresh;
+  };
+  // The new program checks the configuration before it is trusted with everything.
+  struct Check {
+    Asker asker;
+    pid_t pid = -1;
+    Descriptor output;
+    std::string said;
+    TimePoint deadline;
+  };
+
+  // The loop.
+  void wait();
+  int patience() const;
+  void heed_signals();
+  void heed_deadlines();
+  void listen_to_workers();
+  void hear(Worker& worker);
+  void obey(Worker& worker, Channel::Received& received);
+  void carry_out(const std::string& order, const Asker& asker);
+  void answer(const Asker& asker, const Result<std::string>& outcome);
+  void stop_gently();
+  void stop_now();
+  void adopt(const Handover& handover);
+
+  // Workers.
+  void start_worker();
+  void supply(Worker& worker);
+  void send(Worker& worker, const Message& message, int descriptor = -1);
+  void send_syslog(Worker& worker);
+  void on_ready(Worker& worker, const std::string& confinement);
+  void announce();
+  void retire(Worker& worker);
+  void end_by(Worker& worker, Milliseconds time, MessageKind how);
+  void reap();
+  void on_exit(std::list<Worker>::iterator worker, int status);
+  void name_lost_sessions(const Worker& worker);
+  void schedule_restart(Milliseconds lived);
+  Worker* find(Role role);
+  Worker* find(pid_t pid);
+  std::size_t draining() const;
+
+  // Orders.
+  void reload(const Asker& asker);
+  void finish_reload(const Message& outcome);
+  void take_over_reload();
+  void fail_reload(const std::string& why);
+  void upgrade(const Asker& asker);
+  void read_check();
+  void finish_check(int status);
+  void execute_program(const Asker& asker);
+  Handover hand_over(const Asker& asker) const;
+  Result<std::string> reopen_log();
+
+  Log& daemon() { return logs_.daemon; }
+
+  Logs& logs_;
+  CommandLine line_;
+  Invocation invocation_;
+  Privileges privileges_;
+  Background background_;
+  Configuration configuration_;
+  Sockets sockets_;
+  std::string trouble_;
+  Signals signals_;
+  std::string started_;
+  TimePoint began_ = SteadyClock::now();
+  TimePoint tended_{};
+  std::list<Worker> workers_;
+  RestartDelay restart_delay_;
+  std::optional<TimePoint> restart_at_;
+  std::optional<Reload> reload_;
+  std::optional<Check> check_;
+  Asker upgrade_asker_;  // waits for the worker of the new program
+  std::uint32_t last_tag_ = 0;
+  bool has_served_ = false;
+  bool is_stopping_ = false;
+  int worst_status_ = 0;
+  std::optional<int> status_;  // set: over
+  std::optional<WorkerSeed> seed_;
+};
+
+}  // namespace smtpguard::service
