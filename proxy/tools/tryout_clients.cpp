@@ -135,7 +135,36 @@ std::string in_words(const Expectation& expectation) {
   return "";
 }
 
+// A client from 203.0.113.7 and the like that says who it is and wants to reach `recipient`; the
+// texts are constants.
+std::vector<Step> introduces_itself(std::string_view helo, std::string_view recipient) {
+  return {kReply, send(helo),      kReply, send("MAIL FROM:<ann@example.net>\r\n"),
+          kReply, send(recipient), kReply, send("QUIT\r\n"),
+          kRest};
+}
+
+constexpr std::string_view kToLenient = "RCPT TO:<lenient@example.org>\r\n";
+constexpr std::string_view kToBalanced = "RCPT TO:<balanced@example.org>\r\n";
+constexpr std::string_view kToStrict = "RCPT TO:<strict@example.org>\r\n";
+
 }  // namespace
+
+// 203.0.113.7 is a mail server as it should be, 203.0.113.8 an address without a name.
+std::string_view answers() {
+  return R"(127.0.0.1 PTR 300 mail.example.net
+mail.example.net A 300 127.0.0.1
+203.0.113.7 PTR 300 mail.good-sender.com
+mail.good-sender.com A 300 203.0.113.7
+mail.good-sender.com MX 300 10 mail.good-sender.com
+203.0.113.9 PTR 300 mail.bad-sender.com
+mail.bad-sender.com A 300 203.0.113.9
+# Both lists answer their self-test, then the one does not talk to us.
+2.0.0.127.lists.test A 300 127.0.0.2
+9.113.0.203.lists.test A 300 127.0.0.4
+2.0.0.127.blocked.test A 300 127.0.0.2
+*.113.0.203.blocked.test A 300 127.255.255.254
+)";
+}
 
 const std::vector<Scenario>& scenarios() {
   static const std::vector<Scenario> all{
@@ -171,6 +200,49 @@ const std::vector<Scenario>& scenarios() {
        "looks for SSH",
        {kLine, send("SSH-2.0-Go\r\n"), kRest},
        {client_sees("5"), log_tells("SSH-2.0-Go"), log_tells("delivered=0")}},
+      {"no name",
+       "EHLO without a name: a fault of SMTP, under every posture",
+       {kReply, send("EHLO\r\n"), kReply, send("QUIT\r\n"), kRest},
+       {client_sees("501 5.5.4"), log_tells("event=summary")},
+       "203.0.113.7"},
+      {"HELO WIN-7N1FIECL6IC, posture balanced",
+       "a name that is not qualified (4), from an address that has none (4): refused",
+       introduces_itself("HELO WIN-7N1FIECL6IC\r\n", kToBalanced),
+       {client_sees("550 5.7.1 refused"), log_tells("helo.unqualified"), log_tells("rdns.none"),
+        log_tells("verdict=refuse")},
+       "203.0.113.8"},
+      {"HELO localhost.localdomain, posture lenient",
+       "taken; the log tells what is only observed",
+       introduces_itself("HELO localhost.localdomain\r\n", kToLenient),
+       {client_sees("250 2.1.5"), log_tells("helo.reserved"), log_tells("verdict=pass"),
+        log_tells("observed=")},
+       "203.0.113.7"},
+      {"HELO mail.example.org, posture strict",
+       "a name out of the documentation",
+       introduces_itself("HELO mail.example.org\r\n", kToStrict),
+       {client_sees("550 5.7.1 refused"), log_tells("helo.documentation"),
+        log_tells("verdict=refuse")},
+       "203.0.113.7"},
+      {"HELO with our own address, posture lenient",
+       "nobody but us has it: refused under every posture",
+       introduces_itself("HELO [127.0.0.1]\r\n", kToLenient),
+       {client_sees("550 5.7.1 refused"), log_tells("helo.self"), log_tells("verdict=refuse")},
+       "203.0.113.7"},
+      {"a client on a DNS list, posture balanced",
+       "the list says 127.0.0.4, which weighs 8 here",
+       introduces_itself("EHLO mail.bad-sender.com\r\n", kToBalanced),
+       {client_sees("550 5.7.1 refused"), log_tells("dnsbl.lists"), log_tells("verdict=refuse")},
+       "203.0.113.9"},
+      {"a DNS list that answers an error code, posture strict",
+       "\"you may not ask\" is no listing: it counts for nothing",
+       introduces_itself("EHLO mail.good-sender.com\r\n", kToStrict),
+       {client_sees("250 2.1.5"), log_tells("127.255.255.254"), log_tells("verdict=pass")},
+       "203.0.113.7"},
+      {"a relay attempt, posture lenient",
+       "a recipient of another site: refused under every posture",
+       introduces_itself("EHLO mail.good-sender.com\r\n", "RCPT TO:<victim@example.com>\r\n"),
+       {client_sees("550 5.7.1"), log_tells("relay.foreign"), log_tells("verdict=refuse")},
+       "203.0.113.7"},
   };
   return all;
 }
@@ -178,7 +250,11 @@ const std::vector<Scenario>& scenarios() {
 Transcript play(const Scenario& scenario, Descriptor socket, const Stop& stop) {
   Transcript transcript;
   Wire wire(std::move(socket), stop);
-  transcript.client = fmt::format("127.0.0.1:{}", wire.port());
+  const std::string_view address = scenario.address.empty() ? "127.0.0.1" : scenario.address;
+  transcript.client = fmt::format("{}:{}", address, wire.port());
+  if (!scenario.address.empty()) {
+    wire.write(fmt::format("PROXY TCP4 {} 203.0.113.25 {} 25\r\n", address, wire.port()));
+  }
   Player player(wire, transcript);
   for (const Step& step : scenario.steps) {
     if (!player.take(step)) {

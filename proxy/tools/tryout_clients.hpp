@@ -41,9 +41,14 @@ struct Scenario {
   std::string_view about;
   std::vector<Step> steps;
   std::vector<Expectation> expectations;
+  // Comes by a front end, which says so in a PROXY header; empty: from this machine.
+  std::string_view address = {};
 };
 
+// How clients behave, then who they say they are: the second half comes by the front end.
 const std::vector<Scenario>& scenarios();
+// The DNS that they live in, as the daemon's answers file.
+std::string_view answers();
 
 struct Spoken {
   bool by_client = false;
@@ -52,7 +57,7 @@ struct Spoken {
 };
 
 struct Transcript {
-  std::string client;  // "127.0.0.1:40000"
+  std::string client;  // as the daemon sees it: "127.0.0.1:40000"
   std::vector<Spoken> lines;
 };
 

@@ -134,17 +134,40 @@ std::optional<std::uint16_t> find_port(bool once) {
   return std::nullopt;
 }
 
-fs::path write_configuration(const fs::path& folder, std::uint16_t port,
-                             std::uint16_t backend_port) {
+struct Ports {
+  std::uint16_t plain = 0;
+  std::uint16_t front_end = 0;  // for clients that a PROXY header names
+  std::uint16_t backend = 0;
+};
+
+fs::path write_configuration(const fs::path& folder, const Ports& ports) {
+  const fs::path answers_file = folder / "answers";
+  std::ofstream(answers_file) << answers();
   fs::path file = folder / "smtpguard.toml";
   std::ofstream(file) << fmt::format(R"(hostname = "mx.example.org"
 
 [[listener]]
 address = "127.0.0.1:{}"
 
+[[listener]]
+address = "127.0.0.1:{}"
+proxy_from = ["127.0.0.1"]
+policy = "lenient"
+
 [policy.default]
 greet_delay = "1s"
-teaser = true
+
+[policy.lenient]
+recipients = ["lenient@example.org"]
+greet_delay = "0s"
+
+[policy.balanced]
+posture = "balanced"
+recipients = ["balanced@example.org"]
+
+[policy.strict]
+posture = "strict"
+recipients = ["strict@example.org"]
 
 [backend]
 address = "127.0.0.1:{}"
@@ -153,13 +176,31 @@ identity = "proxy-v2"
 [recipients]
 domains = ["example.org"]
 
+[networks]
+local = []
+
+[dns]
+answers = "answers"
+
+[dnsbl]
+
+[[dnsbl.list]]
+zone = "lists.test"
+label = "lists"
+codes = ["127.0.0.4 8 exploit"]
+
+[[dnsbl.list]]
+zone = "blocked.test"
+label = "blocked"
+codes = ["127.0.0.2 8 spam"]
+
 [log]
 syslog = false
 
 [control]
 socket = "control.sock"
 )",
-                                     port, backend_port);
+                                     ports.plain, ports.front_end, ports.backend);
   return file;
 }
 
@@ -236,8 +277,8 @@ class Tryout {
                       kPort, kPort + kPortsTried - 1));
       return 1;
     }
-    port_ = *port;
-    Daemon daemon(options_.daemon, write_configuration(folder_.path(), port_, backend.port()));
+    ports_ = {*port, own_port(listen_on_loopback(0)), backend.port()};
+    Daemon daemon(options_.daemon, write_configuration(folder_.path(), ports_));
     introduce(backend);
     const Outcome outcome = play_all(daemon, backend);
     if (outcome == Outcome::Broken) {
@@ -255,10 +296,10 @@ class Tryout {
  private:
   // The first of our clients comes before smtpguard listens. It tries until it gets through: a
   // connection only to see would be one more session in the log.
-  Descriptor connect(const Daemon& daemon) {
+  Descriptor connect(const Daemon& daemon, std::uint16_t port) {
     Descriptor socket;
     for (milliseconds waited{0}; waited < kStartTime; waited += kStep / 4) {
-      socket = connect_to_loopback(port_);
+      socket = connect_to_loopback(port);
       if (socket.is_valid() || !daemon.is_running() || stop_.wait(kStep / 4)) {
         break;
       }
@@ -276,22 +317,27 @@ class Tryout {
   }
 
   void introduce(const Backend& backend) {
-    if (!options_.once && port_ != kPort) {
-      screen_.warn(
-          fmt::format("Port {} is taken, so {} is used (who has it: ss -ltnp).", kPort, port_));
+    if (!options_.once && ports_.plain != kPort) {
+      screen_.warn(fmt::format("Port {} is taken, so {} is used (who has it: ss -ltnp).", kPort,
+                               ports_.plain));
     }
     screen_.say(fmt::format("smtpguard listens on {}, a try-out backend on 127.0.0.1:{}.",
-                            screen_.strong(fmt::format("127.0.0.1:{}", port_)), backend.port()));
+                            screen_.strong(fmt::format("127.0.0.1:{}", ports_.plain)),
+                            backend.port()));
     screen_.say(fmt::format("Each message that comes through is a file in {}.",
                             screen_.strong(folder_.path().string())));
     screen_.say(
         "Taken are recipients @example.org; the greeting waits one second, to see who does not.");
+    screen_.say(
+        "The DNS is a file beside them. Clients from 203.0.113.x come by a front end (PROXY "
+        "protocol).");
   }
 
   Outcome play_all(const Daemon& daemon, const Backend& backend) {
     std::size_t as_expected = 0;
     for (const Scenario& scenario : scenarios()) {
-      Descriptor socket = connect(daemon);
+      const bool is_direct = scenario.address.empty();
+      Descriptor socket = connect(daemon, is_direct ? ports_.plain : ports_.front_end);
       if (!socket.is_valid()) {
         return stop_.is_triggered() ? Outcome::Stopped : Outcome::Broken;
       }
@@ -324,7 +370,7 @@ class Tryout {
     std::size_t stored = backend.messages().size();
     screen_.say();
     screen_.say("Try it by hand, from another terminal:");
-    screen_.say("  " + screen_.strong(command_to_try(port_)));
+    screen_.say("  " + screen_.strong(command_to_try(ports_.plain)));
     screen_.say("The log follows here. Ctrl-C ends all and removes the folder.");
     screen_.say();
     while (!stop_.wait(kStep)) {
@@ -357,7 +403,7 @@ class Tryout {
   Screen& screen_;
   Stop& stop_;
   TemporaryFolder folder_;
-  std::uint16_t port_ = 0;
+  Ports ports_;
 };
 
 }  // namespace
