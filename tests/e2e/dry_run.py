@@ -21,10 +21,10 @@ SEED = int(os.environ.get("SMTPGUARD_E2E_SEED", "0")) or random.SystemRandom().r
 
 OUTCOMES = ["NXDOMAIN", "NODATA", "SERVFAIL", "REFUSED", "TIMEOUT", "MALFORMED"]
 HELOS = ["mail.example.com", "mail.example.org", "localhost.localdomain", "localhost", "WIN-7N1FIECL6IC", "User",
-         "ylmf-pc", "mx.example.net", "mx-a.real.test", "mx-b.real.test", "nowhere.real.test", "broken.real.test",
+         "ylmf-pc", "mx.example.net", "mx-a.real-sender.com", "mx-b.real-sender.com", "nowhere.real-sender.com", "broken.real-sender.com",
          "mail.google.com", "host.local", "example", "[{ip}]", "[203.0.113.1]", "{ip}", "[IPv6:2001:db8::1]", "127.0.0.1",
-         "[127.0.0.1]", "ip-{dashed}.pool.real.test", "a_b.real.test", "", "-", "...", "xn--bcher-kva.real.test"]
-SENDERS = ["", "ann@real.test", "bob@broken.real.test", "x@example.net", "noreply@nowhere.real.test", "bad address", "a@b@c"]
+         "[127.0.0.1]", "ip-{dashed}.pool.real-sender.com", "a_b.real-sender.com", "", "-", "...", "xn--bcher-kva.real-sender.com"]
+SENDERS = ["", "ann@real-sender.com", "bob@broken.real-sender.com", "x@example.net", "noreply@nowhere.real-sender.com", "bad address", "a@b@c"]
 RECIPIENTS = ["lenient@example.net", "balanced@example.net", "strict@example.net", "soft@example.net", "other@example.net",
               "postmaster@example.net", "Abuse@EXAMPLE.net", "victim@foreign.test", "victim%foreign.test@example.net",
               "foreign.test!victim@example.net", "@relay.test:strict@example.net", "postmaster", "not an address"]
@@ -36,19 +36,19 @@ def client_addresses(dice):
 
 
 def write_answers(path, addresses, dice):
-    lines = ["mx-a.real.test A 300 203.0.113.10", "mx-b.real.test A 300 203.0.113.11", "*.broken.real.test ANY SERVFAIL",
-             "broken.real.test ANY SERVFAIL"]
+    lines = ["mx-a.real-sender.com A 300 203.0.113.10", "mx-b.real-sender.com A 300 203.0.113.11", "*.broken.real-sender.com ANY SERVFAIL",
+             "broken.real-sender.com ANY SERVFAIL"]
     for index, address in enumerate(addresses):
         kind = dice.randrange(5)
         kind_of_host = "AAAA" if ":" in address else "A"
         if kind == 0:
             lines.append(f"{address} PTR {dice.choice(OUTCOMES)}")
         elif kind == 1:  # confirmed
-            lines += [f"{address} PTR 300 host{index}.real.test", f"host{index}.real.test {kind_of_host} 300 {address}"]
+            lines += [f"{address} PTR 300 host{index}.real-sender.com", f"host{index}.real-sender.com {kind_of_host} 300 {address}"]
         elif kind == 2:  # not confirmed
-            lines.append(f"{address} PTR 300 host{index}.real.test")
+            lines.append(f"{address} PTR 300 host{index}.real-sender.com")
         elif kind == 3:  # generic and confirmed
-            name = f"ip-{address.replace('.', '-').replace(':', '-')}.dyn.real.test"
+            name = f"ip-{address.replace('.', '-').replace(':', '-')}.dyn.real-sender.com"
             lines += [f"{address} PTR 300 {name}", f"{name} {kind_of_host} 300 {address}"]
         # else: no line at all, NXDOMAIN
     with open(path, "w") as file:
@@ -128,7 +128,7 @@ def sessions_agree(guard, tool, answers, addresses, dice):
 
 def exit_status(guard, tool, answers, recipient, status, begins):
     done = subprocess.run([tool, "test", "-f", guard.configuration, "--answers", answers, "--ip", "203.0.113.1", "--helo",
-                           "mail.real.test", "--early", "--from", "a@real.test", "--rcpt", recipient],
+                           "mail.real-sender.com", "--early", "--from", "a@real-sender.com", "--rcpt", recipient],
                           capture_output=True, text=True, timeout=30)
     expect(done.returncode == status, f"status {done.returncode}, expected {status}: {done.stdout}{done.stderr}")
     expect(any(line.strip().startswith(f"reply    {begins}") for line in done.stdout.splitlines()), done.stdout)
