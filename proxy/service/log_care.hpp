@@ -1,15 +1,17 @@
 // LogCare — looks after a worker's logs once a second: what waits in a sink goes out, what was lost
-// is told, and a syslog that is gone is asked for.
+// is told, a syslog that is gone is asked for, and what the sandbox refused is told.
 // Owns: its place in the wheel.   Called by: WorkerProcess.   Fails: never.
 #pragma once
 
 #include <chrono>
 #include <exception>
 #include <functional>
+#include <string>
 #include <utility>
 
 #include "proxy/net/deadline_wheel.hpp"
 #include "proxy/service/logs.hpp"
+#include "proxy/service/sandbox.hpp"
 
 namespace smtpguard::service {
 
@@ -27,6 +29,9 @@ class LogCare final : private net::DeadlineWheel::Entry {
     arm();
     try {
       logs_.tend();
+      for (const std::string& call : take_refused()) {
+        logs_.daemon.warning("sandbox: the system call " + call + " was refused");
+      }
       if (logs_.lacks_syslog()) {
         want_syslog_();
       }

@@ -22,6 +22,7 @@
 #include "proxy/service/log_care.hpp"
 #include "proxy/service/logs.hpp"
 #include "proxy/service/process_title.hpp"
+#include "proxy/service/sandbox.hpp"
 #include "proxy/service/settings.hpp"
 #include "proxy/service/supplies.hpp"
 #include "proxy/session/worker.hpp"
@@ -321,7 +322,12 @@ Result<void> start_and_run(WorkerSeed& seed, Logs& logs, Supplies& supplies) {
   if (!given_up) {
     return given_up.error();
   }
-  const auto ready = seed.channel.send({MessageKind::Ready, false, 0, seed.privileges.text});
+  const Confinement confinement = sandbox();
+  const std::string by = confinement.by.empty() ? "" : "; confined by " + confinement.by;
+  if (!confinement.missing.empty()) {
+    logs.daemon.warning("the worker's sandbox is not whole: " + confinement.missing);
+  }
+  const auto ready = seed.channel.send({MessageKind::Ready, false, 0, seed.privileges.text + by});
   if (!ready) {
     return ready.error();
   }

@@ -1,0 +1,13 @@
+// Landlock — no files, no new TCP ports, no signals to others, for this process and what it starts.
+// Owns: nothing.   Called by: sandbox_linux.
+// Fails: an Error where the kernel has no Landlock, or does not use it.
+#pragma once
+
+#include "conf/base/result.hpp"
+
+namespace smtpguard::service {
+
+// The version of the kernel's Landlock: the newer, the more it takes.
+Result<int> restrict_by_landlock();
+
+}  // namespace smtpguard::service
