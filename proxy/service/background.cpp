@@ -46,10 +46,7 @@ Result<Background> Background::enter() {
   return Background(std::move(tell));
 }
 
-void Background::tell_started() {
-  if (!told_.is_valid()) {
-    return;
-  }
+void let_terminal_go() {
   const int null = ::open("/dev/null", O_RDWR);
   for (const int standard : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     ::dup2(null, standard);
@@ -57,6 +54,13 @@ void Background::tell_started() {
   if (null > STDERR_FILENO) {
     ::close(null);
   }
+}
+
+void Background::tell_started() {
+  if (!told_.is_valid()) {
+    return;
+  }
+  let_terminal_go();
   const char good = 1;
   [[maybe_unused]] const ssize_t told = ::write(told_.get(), &good, 1);
   told_.close();

@@ -10,6 +10,9 @@
 
 namespace smtpguard::service {
 
+// Standard input, output and error of this process are nobody's from now on.
+void let_terminal_go();
+
 class Background {
  public:
   Background() = default;

@@ -17,6 +17,7 @@
 
 #include "conf/base/anonymous_file.hpp"
 #include "proxy/control/server.hpp"
+#include "proxy/service/background.hpp"
 #include "proxy/service/configuration.hpp"
 #include "proxy/service/daemon_commands.hpp"
 #include "proxy/service/log_care.hpp"
@@ -347,6 +348,9 @@ int run_worker(WorkerSeed seed) {
   Logs logs(seed.line.verbose ? Severity::Debug : Severity::Info);
   if (seed.line.foreground) {
     logs.text.add(make_stderr_sink());
+  } else {
+    let_terminal_go();  // or whoever started us would wait for its end; the supervisor speaks for
+                        // us
   }
   Result<void> done = boost::system::in_place_value;
   try {

@@ -126,6 +126,11 @@ class Maildir:
         except FileNotFoundError:
             return 0
 
+    def idents(self):
+        """The X-E2E of every message, as often as it arrived."""
+        found = [re.search(rb"^X-E2E: (\w+)", message, re.M) for message in self.messages()]
+        return [match.group(1).decode() for match in found if match]
+
     def with_text(self, text):
         return [message for message in self.messages() if text.encode() in message]
 
