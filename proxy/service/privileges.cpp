@@ -29,11 +29,7 @@ Error trouble(const std::string& what) {
 // The worker's root: nobody else's business, and never a link to somewhere.
 Result<void> make_state_directory(const Account& owner) {
   const std::string subject = std::string("state directory ") + kStateDirectory;
-  if (::mkdir(kStateDirectory, 0700) == 0) {
-    if (::chown(kStateDirectory, owner.user, owner.group) != 0) {
-      return trouble(subject + ": chown");
-    }
-  } else if (errno != EEXIST) {
+  if (::mkdir(kStateDirectory, 0700) != 0 && errno != EEXIST) {
     return trouble(subject + ": mkdir");
   }
   struct stat state {};
@@ -42,6 +38,10 @@ Result<void> make_state_directory(const Account& owner) {
   }
   if (!S_ISDIR(state.st_mode)) {
     return Error{subject + ": is no directory"};
+  }
+  // Made by us, or for us by a service manager.
+  if (state.st_uid == 0 && ::lchown(kStateDirectory, owner.user, owner.group) != 0) {
+    return trouble(subject + ": chown");
   }
   return boost::system::in_place_value;
 }

@@ -13,6 +13,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
+// Of a list whose first test has not ended.
+constexpr const char* kNotTestedYet = "not tested yet";
 constexpr Milliseconds kTick = 5s;
 constexpr Milliseconds kTestEvery = 1h;
 constexpr Milliseconds kTestBrokenEvery = 60s;
@@ -55,7 +57,7 @@ void ListWatch::watch(const std::vector<filters::DnsList>& lists) {
       if (trouble != nullptr) {
         health->troubles[list.zone] = *trouble;
       } else if (!next->is_known) {
-        health->troubles[list.zone] = "not tested yet";
+        health->troubles[list.zone] = kNotTestedYet;
       }
     }
     watched.push_back(std::move(next));
@@ -179,6 +181,9 @@ void ListWatch::on_trouble(std::string_view label, std::string_view what) {
   });
   if (found == lists_.end() || health_->trouble_of((*found)->list.zone) != nullptr) {
     return;  // told already
+  }
+  if (what.ends_with(kNotTestedYet)) {
+    return;  // a session from before the first test, which has ended meanwhile
   }
   Watched& watched = **found;
   const TimePoint now = loop_.now();
