@@ -119,15 +119,52 @@ Reason reason_of(const Weighed& weighed) {
           weighed.finding->detail};
 }
 
-// The heaviest first, so that a cut line has lost the least.
-std::string in_words(const std::vector<const Weighed*>& failures) {
+// What a reply line holds (RFC 5321 4.5.3.1.5, without CR LF), and what of it is not ours: the code
+// with its blank, and the " (session 0123456789)" of whoever says it.
+constexpr std::size_t kLineLimit = 510;
+constexpr std::size_t kCodeRoom = 4;
+constexpr std::size_t kSessionRoom = 21;
+// ", and 4294967295 more"
+constexpr std::size_t kMoreRoom = 21;
+
+// At most `limit` octets; no UTF-8 character is cut in half.
+std::string_view cut(std::string_view text, std::size_t limit) {
+  if (text.size() <= limit) {
+    return text;
+  }
+  while (limit > 0 && (static_cast<unsigned char>(text[limit]) & 0xC0U) == 0x80U) {
+    --limit;
+  }
+  return text.substr(0, limit);
+}
+
+std::size_t room_left(std::size_t room, std::size_t taken) {
+  return room > taken ? room - taken : 0;
+}
+
+std::string with_name(const Finding& finding, std::size_t room) {
+  const std::string name = fmt::format(" ({})", name_of(finding));
+  return fmt::format("{}{}", cut(says_of(finding), room_left(room, name.size())), name);
+}
+
+// The heaviest first; those that do not fit into `room` are only counted, none is cut but the first
+// if it alone is too long.
+std::string in_words(const std::vector<const Weighed*>& failures, std::size_t room) {
   std::vector<const Weighed*> sorted = failures;
   std::stable_sort(sorted.begin(), sorted.end(),
                    [](const Weighed* a, const Weighed* b) { return score_of(*a) > score_of(*b); });
   std::string text;
-  for (const Weighed* one : sorted) {
-    text += fmt::format("{}{} ({})", text.empty() ? "" : ", ", says_of(*one->finding),
-                        name_of(*one->finding));
+  for (std::size_t i = 0; i < sorted.size(); ++i) {
+    const std::size_t behind = i + 1 < sorted.size() ? kMoreRoom : 0;
+    if (i == 0) {
+      text = with_name(*sorted[i]->finding, room_left(room, behind));
+      continue;
+    }
+    const std::string next = ", " + with_name(*sorted[i]->finding, kLineLimit);
+    if (text.size() + next.size() + behind > room) {
+      return text + fmt::format(", and {} more", sorted.size() - i);
+    }
+    text += next;
   }
   return text;
 }
@@ -139,15 +176,25 @@ void write_reply(const Policy& policy, const Decision& decision,
   if (decision.kind == Kind::Drop && !is_temporary) {
     verdict.code = 554;
   }
-  std::string_view detail_code = "7.1";
-  if (decision.by != nullptr) {
-    const Test& test = *decision.by->finding->test;
-    detail_code = test.enhanced;
-    verdict.rule = name_of(*decision.by->finding);
-    verdict.text = fmt::format("refused: {} ({})", says_of(*decision.by->finding), verdict.rule);
-    if (const auto mend = mend_of(*decision.by->finding); !mend.empty()) {
+  const std::string_view detail_code =
+      decision.by != nullptr ? decision.by->finding->test->enhanced : std::string_view("7.1");
+  verdict.enhanced = fmt::format("{}.{}", is_temporary ? 4 : 5, detail_code);
+  const std::string contact =
+      policy.contact().empty() ? std::string() : fmt::format("; {}", policy.contact());
+  const std::size_t room = room_left(
+      kLineLimit, kCodeRoom + verdict.enhanced.size() + 1 + contact.size() + kSessionRoom);
+  const auto add_mend = [&](const Finding& finding) {
+    const std::string_view mend = mend_of(finding);
+    if (!mend.empty() && verdict.text.size() + 2 + mend.size() <= room) {
       verdict.text += fmt::format("; {}", mend);
     }
+  };
+  if (decision.by != nullptr) {
+    const Finding& finding = *decision.by->finding;
+    verdict.rule = name_of(finding);
+    verdict.text = "refused: ";
+    verdict.text += with_name(finding, room_left(room, verdict.text.size()));
+    add_mend(finding);
   } else {
     verdict.rule = "score";
     std::vector<const Weighed*> failures;
@@ -156,16 +203,13 @@ void write_reply(const Policy& policy, const Decision& decision,
         failures.push_back(&one);
       }
     }
-    verdict.text =
-        fmt::format("{}: {}", is_temporary ? "not accepted now" : "refused", in_words(failures));
-    if (failures.size() == 1 && !mend_of(*failures.front()->finding).empty()) {
-      verdict.text += fmt::format("; {}", mend_of(*failures.front()->finding));
+    verdict.text = is_temporary ? "not accepted now: " : "refused: ";
+    verdict.text += in_words(failures, room_left(room, verdict.text.size()));
+    if (failures.size() == 1) {
+      add_mend(*failures.front()->finding);
     }
   }
-  verdict.enhanced = fmt::format("{}.{}", is_temporary ? 4 : 5, detail_code);
-  if (!policy.contact().empty()) {
-    verdict.text += fmt::format("; {}", policy.contact());
-  }
+  verdict.text += contact;
 }
 
 // By all that can differ, so that nothing shows in which order they came.

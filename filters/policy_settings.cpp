@@ -1,4 +1,6 @@
 // The words of [policy.NAME] that say what is done about findings.
+#include <fmt/format.h>
+
 #include <array>
 #include <string>
 #include <string_view>
@@ -10,6 +12,9 @@
 
 namespace smtpguard::filters {
 namespace {
+
+// A reply line has 510 octets, and the reasons stand in it as well.
+constexpr std::size_t kContactLimit = 200;
 
 constexpr std::array<conf::Word<Posture>, 4> kPostures{{
     {"observe", Posture::Observe},
@@ -103,6 +108,12 @@ Policy read_policy(conf::Reader& section) {
   policy.set_soft(is_soft);
   std::string contact;
   section.string("contact", contact);
+  if (contact.size() > kContactLimit) {
+    section.error("contact", fmt::format("has {} octets; at most {}, so that a refusal with its "
+                                         "reasons fits into one line",
+                                         contact.size(), kContactLimit));
+    contact.clear();
+  }
   policy.set_contact(contact);
   policy.set_thresholds(read_thresholds(section.section("thresholds"), policy.thresholds()));
   read_tests(section.section("tests"), policy);

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+
 namespace smtpguard::filters {
 namespace {
 
@@ -146,6 +148,40 @@ TEST(Policy, EndsWithWhereHelpIsFound) {
   const Findings findings{failed(kLarge, "")};
   EXPECT_EQ(judge(policy, {findings}).text,
             "refused: a large fault (x.large); https://example.org/mail");
+}
+
+TEST(Policy, ManyReasonsLeaveRoomForTheContactAndTheSession) {
+  Policy policy(Posture::Balanced);
+  policy.set_contact(std::string(200, 'c'));
+  Findings findings;
+  for (int i = 0; i < 20; ++i) {
+    findings.push_back(listed(std::to_string(10 + i), 9));
+    findings.back().says = "the address is listed, see https://list.example/why";
+  }
+  const Verdict verdict = judge(policy, {findings});
+  const std::string line = "550 " + verdict.enhanced + " " + verdict.text + " (session 0123456789)";
+  EXPECT_LE(line.size(), 510U);
+  EXPECT_TRUE(verdict.text.ends_with(" (x.list.12), and 17 more; " + policy.contact()))
+      << verdict.text;
+  EXPECT_EQ(verdict.counted.size(), 20U);
+}
+
+TEST(Policy, OneLongReasonIsCutBeforeTheContact) {
+  for (const Weight weight : {kRequire, points(9)}) {
+    Policy policy(Posture::Balanced);
+    policy.set_contact("https://example.org/mail");
+    Findings findings{listed("zen", 9)};
+    findings.back().weight = weight;
+    for (int i = 0; i < 300; ++i) {
+      findings.back().says += "\u00e9";
+    }
+    const Verdict verdict = judge(policy, {findings});
+    const std::string line =
+        "550 " + verdict.enhanced + " " + verdict.text + " (session 0123456789)";
+    EXPECT_LE(line.size(), 510U);
+    EXPECT_TRUE(verdict.text.ends_with("\u00e9 (x.list.zen); https://example.org/mail"))
+        << verdict.text;
+  }
 }
 
 }  // namespace

@@ -204,6 +204,15 @@ domains = ["*.example.org"]
           "form or UTF-8; did you mean \".example.org\"?"));
 }
 
+TEST(Settings, ContactLeavesRoomForTheReasons) {
+  const auto with_contact = [](std::size_t length) {
+    return minimum_and("[policy.x]\ncontact = \"" + std::string(length, 'c') + "\"\n");
+  };
+  EXPECT_THAT(with_contact(200).errors, IsEmpty());
+  EXPECT_THAT(with_contact(201).errors,
+              ElementsAre(HasSubstr("contact: has 201 octets; at most 200")));
+}
+
 struct Trouble {
   std::string_view more;
   std::string_view text;
