@@ -99,6 +99,8 @@ class Reader {
   // Lists; an absent key is an empty list, a bad entry is told and left out.
   std::vector<Located<std::string>> strings(std::string_view key);
   std::vector<Located<Cidr>> networks(std::string_view key);
+  // Paths, as file_path() gives one.
+  std::vector<Located<std::string>> files(std::string_view key);
   // The entries of the files that the key lists: one a line, blanks around it and # comments
   // do not count.
   std::vector<Located<std::string>> file_entries(std::string_view key);

@@ -8,20 +8,27 @@ std::vector<Located<Cidr>> Reader::file_networks(std::string_view key) {
   return to_networks(key, file_entries(key));
 }
 
-std::vector<Located<std::string>> Reader::file_entries(std::string_view key) {
+std::vector<Located<std::string>> Reader::files(std::string_view key) {
   std::vector<Located<std::string>> out;
-  for (const auto& path : strings(key)) {
+  for (auto& path : strings(key)) {
     if (path.value.empty() || path.value.find('\0') != std::string::npos) {
-      refuse(key, path, "the path of a list file");
+      refuse(key, path, "the path of a file");
       continue;
     }
-    const std::string resolved = resolve_beside(path.value, reading_->document_.name());
-    const auto content = content_of(resolved, kListFileLimit);
+    out.push_back({resolve_beside(path.value, reading_->document_.name()), path.place});
+  }
+  return out;
+}
+
+std::vector<Located<std::string>> Reader::file_entries(std::string_view key) {
+  std::vector<Located<std::string>> out;
+  for (const auto& path : files(key)) {
+    const auto content = content_of(path.value, kListFileLimit);
     if (!content) {
       error(key, path.place, content.error().text);
       continue;
     }
-    const std::uint32_t file = reading_->report_.add_file(resolved);
+    const std::uint32_t file = reading_->report_.add_file(path.value);
     std::string_view rest = *content;
     for (std::uint32_t line = 1; !rest.empty(); ++line) {
       const auto end = rest.find('\n');

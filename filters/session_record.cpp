@@ -24,6 +24,8 @@ std::string_view to_string(Ending ending) {
       return "refused";
     case Ending::Dropped:
       return "dropped";
+    case Ending::TlsFailed:
+      return "tls-failed";
     case Ending::BadProxy:
       return "bad-proxy-header";
     case Ending::Shutdown:

@@ -28,6 +28,7 @@ enum class Ending : std::uint8_t {
   Abuse,         // a limit of ours: errors, commands, line length, time
   Refused,       // admission: too many connections
   Dropped,       // the policy ended it
+  TlsFailed,     // the handshake came to nothing; the detail says why
   BadProxy,      // a trusted front end sent no proper PROXY header
   Shutdown,      // we stopped
   Fault,         // our own trouble
@@ -49,6 +50,7 @@ struct SessionRecord {
   std::uint32_t errors = 0;     // lines that were no good commands
   std::uint32_t commands = 0;
   std::uint64_t message_octets = 0;
+  std::string tls;              // "TLSv1.3"; empty: plaintext
   std::string backend;          // the endpoint that was used last; empty: none was opened
   std::string backend_trouble;  // the first trouble with it
   // The hardest of its recipients; if none was judged, that of the client alone.

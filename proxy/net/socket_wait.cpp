@@ -12,6 +12,10 @@ Awaitable<Wake> SocketWait::writable(Socket& socket, TimePoint deadline) {
   return wait(socket, deadline, Socket::wait_write);
 }
 
+Awaitable<Wake> SocketWait::ready(Socket& socket, TimePoint deadline, bool to_write) {
+  return wait(socket, deadline, to_write ? Socket::wait_write : Socket::wait_read);
+}
+
 Awaitable<Wake> SocketWait::nudged(Socket& socket, TimePoint deadline) {
   return wait(socket, deadline, Socket::wait_error);
 }

@@ -20,6 +20,8 @@ class SocketWait final : private DeadlineWheel::Entry {
   Awaitable<Wake> readable(Socket& socket, TimePoint deadline);
   // A nudge does not end a wait for writing: who has begun to write a reply ends it first.
   Awaitable<Wake> writable(Socket& socket, TimePoint deadline);
+  // One of the two: TLS may have to write before it can read.
+  Awaitable<Wake> ready(Socket& socket, TimePoint deadline, bool to_write);
   // Waits for a nudge alone, whatever the client sends meanwhile; Ready: the connection broke.
   Awaitable<Wake> nudged(Socket& socket, TimePoint deadline);
 

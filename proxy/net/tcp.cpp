@@ -26,20 +26,20 @@ constexpr int kNoSignal = 0;  // SIGPIPE is ignored by main as well
 constexpr int kBacklog = 1024;
 
 Io broken(int number) {
-  return {Io::Status::Broken, 0, ErrorCode(number, boost::system::system_category())};
+  return {Io::Status::Broken, 0, ErrorCode(number, boost::system::system_category()), false};
 }
 
 Io receive(Socket& socket, std::span<char> into, int flags) {
   while (true) {
     const ssize_t got = ::recv(socket.native_handle(), into.data(), into.size(), flags);
     if (got > 0) {
-      return {Io::Status::Done, static_cast<std::size_t>(got), {}};
+      return {Io::Status::Done, static_cast<std::size_t>(got), {}, false};
     }
     if (got == 0) {
-      return {Io::Status::Closed, 0, {}};
+      return {Io::Status::Closed, 0, {}, false};
     }
     if (errno == EAGAIN || errno == EWOULDBLOCK) {
-      return {Io::Status::WouldBlock, 0, {}};
+      return {Io::Status::WouldBlock, 0, {}, false};
     }
     if (errno != EINTR) {
       return broken(errno);
@@ -69,10 +69,10 @@ Io write_some(Socket& socket, std::string_view bytes) {
   while (true) {
     const ssize_t sent = ::send(socket.native_handle(), bytes.data(), bytes.size(), kNoSignal);
     if (sent >= 0) {
-      return {Io::Status::Done, static_cast<std::size_t>(sent), {}};
+      return {Io::Status::Done, static_cast<std::size_t>(sent), {}, false};
     }
     if (errno == EAGAIN || errno == EWOULDBLOCK) {
-      return {Io::Status::WouldBlock, 0, {}};
+      return {Io::Status::WouldBlock, 0, {}, false};
     }
     if (errno != EINTR) {
       return broken(errno);

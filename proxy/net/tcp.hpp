@@ -25,6 +25,8 @@ struct Io {
   Status status = Status::Done;
   std::size_t count = 0;
   ErrorCode error;
+  // WouldBlock: of the other direction, since TLS may have to write before it can read.
+  bool waits_for_other = false;
 };
 
 // What ended the stream, short: "closed the connection", "connection reset by peer".

@@ -19,14 +19,14 @@ net::Awaitable<ClientChannel::Fill> ClientChannel::fill(TimePoint deadline, bool
     co_return Fill::Input;
   }
   bool would_block = true;
-  if (read_at_once) {
+  if (read_at_once || (tls_ && tls_->has_pending())) {
     const Fill got = read(at_most, would_block);
     if (!would_block) {
       co_return got;
     }
   }
   while (would_block) {
-    const net::Wake wake = co_await wait_.readable(socket_, deadline);
+    const net::Wake wake = co_await wait_.ready(socket_, deadline, reads_after_writing_);
     if (wake == net::Wake::Abort) {
       co_return lose(Loss::Aborted);
     }
@@ -45,8 +45,9 @@ net::Awaitable<ClientChannel::Fill> ClientChannel::fill(TimePoint deadline, bool
 }
 
 ClientChannel::Fill ClientChannel::read(std::size_t at_most, bool& would_block) {
-  const net::Io io = net::read_some(
-      socket_, std::span(context_.scratch.data(), std::min(at_most, context_.scratch.size())));
+  const net::Io io =
+      read_some(std::span(context_.scratch.data(), std::min(at_most, context_.scratch.size())));
+  reads_after_writing_ = io.waits_for_other;
   would_block = io.status == net::Io::Status::WouldBlock;
   switch (io.status) {
     case net::Io::Status::Done:
@@ -60,6 +61,14 @@ ClientChannel::Fill ClientChannel::read(std::size_t at_most, bool& would_block) 
       break;
   }
   return Fill::Nudge;
+}
+
+net::Io ClientChannel::read_some(std::span<char> into) {
+  return tls_ ? tls_->read_some(into) : net::read_some(socket_, into);
+}
+
+net::Io ClientChannel::write_some(std::string_view bytes) {
+  return tls_ ? tls_->write_some(bytes) : net::write_some(socket_, bytes);
 }
 
 std::string_view ClientChannel::take() {
@@ -86,12 +95,13 @@ void ClientChannel::keep(std::string_view rest) {
 }
 
 std::string_view ClientChannel::arrived_meanwhile() {
-  const net::Io io = net::peek_some(socket_, std::span(context_.scratch.data(), kPeeked));
+  const std::span<char> into(context_.scratch.data(), kPeeked);
+  const net::Io io = tls_ ? tls_->peek_some(into) : net::peek_some(socket_, into);
   return {context_.scratch.data(), io.status == net::Io::Status::Done ? io.count : 0};
 }
 
 net::Awaitable<bool> ClientChannel::write(std::string_view bytes) {
-  net::Io io = net::write_some(socket_, bytes);
+  net::Io io = write_some(bytes);
   if (io.status == net::Io::Status::Done && io.count == bytes.size()) {
     co_return true;
   }
@@ -99,13 +109,13 @@ net::Awaitable<bool> ClientChannel::write(std::string_view bytes) {
   std::string rest(bytes.substr(io.count));
   std::size_t from = 0;
   while (from < rest.size()) {
-    const net::Wake wake = co_await wait_.writable(socket_, deadline);
+    const net::Wake wake = co_await wait_.ready(socket_, deadline, !io.waits_for_other);
     if (wake == net::Wake::Abort) {
       is_cut_off_ = true;
       lose(Loss::Aborted);
       co_return false;
     }
-    io = net::write_some(socket_, std::string_view(rest).substr(from));
+    io = write_some(std::string_view(rest).substr(from));
     if (io.status == net::Io::Status::Broken) {
       lose(Loss::Reset, net::why(io));
       co_return false;
@@ -120,20 +130,69 @@ net::Awaitable<bool> ClientChannel::write(std::string_view bytes) {
   co_return true;
 }
 
+void ClientChannel::discard_input() {
+  keep({});
+  in_scratch_ = 0;
+  const std::span<char> into(context_.scratch);
+  while (net::read_some(socket_, into).status == net::Io::Status::Done) {
+  }
+}
+
+net::Awaitable<std::string> ClientChannel::start_tls(net::TlsContext::Pointer context,
+                                                     TimePoint deadline) {
+  is_cut_off_ = true;
+  tls_ = net::TlsStream::begin(std::move(context), socket_, net::TlsStream::Role::Server);
+  bool was_nudged = false;
+  while (tls_) {
+    const net::Io io = tls_->shake_hands();
+    if (io.status == net::Io::Status::Done) {
+      is_cut_off_ = false;
+      if (was_nudged) {
+        wait_.nudge();  // it was for the next wait
+      }
+      co_return std::string();
+    }
+    if (io.status != net::Io::Status::WouldBlock) {
+      co_return tls_->error_text().empty() ? net::why(io) : tls_->error_text();
+    }
+    const net::Wake wake = co_await wait_.ready(socket_, deadline, io.waits_for_other);
+    if (wake == net::Wake::Abort) {
+      lose(Loss::Aborted);
+      co_return "we are stopping";
+    }
+    if (wake == net::Wake::Deadline) {
+      co_return "timeout";
+    }
+    was_nudged = was_nudged || wake == net::Wake::Nudge;
+  }
+  co_return "out of memory";
+}
+
 net::Awaitable<void> ClientChannel::linger_and_close() {
   net::ErrorCode ignored;
-  // A close with unread input becomes a reset, and a reset may overtake our last reply.
-  const bool has_unread_input = loss_ == Loss::None && !arrived_meanwhile().empty();
+  if (tls_ && loss_ == Loss::None) {
+    tls_->close();
+  }
+  // A close with unread input becomes a reset, and a reset may overtake our last reply. Under TLS
+  // it is thrown away as it comes.
+  const std::span<char> into(context_.scratch);
+  const bool has_unread_input =
+      loss_ == Loss::None && net::peek_some(socket_, into.first(1)).status == net::Io::Status::Done;
   if (has_unread_input) {
     socket_.shutdown(net::Socket::shutdown_send, ignored);
     const TimePoint deadline = SteadyClock::now() + kLingerTime;
     for (std::size_t reads = 0; reads < kLingerReads; ++reads) {
-      keep({});
-      const Fill got = co_await fill(deadline, true, kScratch);
-      if (got != Fill::Input && got != Fill::Nudge) {
+      const net::Io io = net::read_some(socket_, into);
+      if (io.status == net::Io::Status::Done) {
+        continue;
+      }
+      if (io.status != net::Io::Status::WouldBlock) {
         break;
       }
-      in_scratch_ = 0;
+      const net::Wake wake = co_await wait_.readable(socket_, deadline);
+      if (wake != net::Wake::Ready && wake != net::Wake::Nudge) {
+        break;
+      }
     }
   }
   socket_.close(ignored);

@@ -1,14 +1,17 @@
 // ClientChannel — the client's socket, seen as input that waits and output that is taken.
-// Owns: the socket, and input that came too early to be used.   Called by: Session, BodyRelay.
-// Fails: by Fill and bool; why the client is gone is told by lost().
-// Input that was read is used up or kept before the next co_await: the scratch belongs to all.
+// Owns: the socket, TLS over it once that began, and input that came too early to be used.   Called
+// by: Session, BodyRelay. Fails: by Fill and bool; why the client is gone is told by lost(). Input
+// that was read is used up or kept before the next co_await: the scratch belongs to all.
 #pragma once
 
+#include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
 #include "proxy/net/socket_wait.hpp"
 #include "proxy/net/tcp.hpp"
+#include "proxy/net/tls_stream.hpp"
 #include "proxy/session/context.hpp"
 
 namespace smtpguard::session {
@@ -38,7 +41,15 @@ class ClientChannel {
   // Writes all, or tells false: the client is gone or does not read.
   net::Awaitable<bool> write(std::string_view bytes);
   // As much of it as the socket takes now; for a last word before an abrupt end.
-  void write_at_once(std::string_view bytes) { net::write_some(socket_, bytes); }
+  void write_at_once(std::string_view bytes) { write_some(bytes); }
+
+  // Throws away all that has come: what stands behind STARTTLS was said by nobody knows whom
+  // (CVE-2011-0411).
+  void discard_input();
+  // From now on nothing is read or written in plaintext. Gives what went wrong; empty: nothing.
+  net::Awaitable<std::string> start_tls(net::TlsContext::Pointer context, TimePoint deadline);
+  // Null: plaintext.
+  const net::TlsStream* tls() const { return tls_.get(); }
   // Ends the stream so that the client can still read our last reply though it has sent more.
   net::Awaitable<void> linger_and_close();
 
@@ -52,10 +63,14 @@ class ClientChannel {
  private:
   Fill lose(Loss loss, std::string detail = {});
   Fill read(std::size_t at_most, bool& would_block);
+  net::Io read_some(std::span<char> into);
+  net::Io write_some(std::string_view bytes);
 
   Context& context_;
   net::Socket socket_;
   net::SocketWait wait_;
+  std::unique_ptr<net::TlsStream> tls_;  // goes before its socket
+  bool reads_after_writing_ = false;     // what TLS has to do first
   std::string kept_;
   std::size_t kept_from_ = 0;
   std::size_t in_scratch_ = 0;

@@ -65,6 +65,9 @@ net::Awaitable<void> Session::run() {
       case Kind::RelayBody:
         co_await relay_body();
         break;
+      case Kind::StartTls:
+        co_await start_tls(action.reply);
+        break;
       case Kind::DropBackend:
         backend_.drop();
         break;
@@ -210,6 +213,35 @@ net::Awaitable<void> Session::relay_body() {
       dialog_.on_limit(relay.reply());
       break;
   }
+}
+
+// Order matters: what came before our go-ahead is no part of the handshake and no command either.
+net::Awaitable<void> Session::start_tls(const smtp::Reply& go_ahead) {
+  client_.discard_input();
+  const std::string bytes = go_ahead.to_wire();
+  const bool taken = co_await client_.write(bytes);
+  if (!taken) {
+    is_ended_ = true;
+    co_return;
+  }
+  const TimePoint deadline =
+      std::min(SteadyClock::now() + config_->tls.handshake_timeout, session_deadline_);
+  const std::string trouble = co_await client_.start_tls(config_->tls.context, deadline);
+  if (!trouble.empty()) {
+    record_.ending = Ending::TlsFailed;
+    record_.ending_detail = trouble;
+    context_.log.tls_failed(facts_, trouble);
+    is_ended_ = true;
+    co_return;
+  }
+  const TlsFacts agreed = client_.tls()->facts();
+  record_.tls = agreed.protocol;
+  context_.log.tls(facts_, agreed);
+  facts_.helo.clear();
+  facts_.is_esmtp = false;
+  dialog_.on_tls_established();
+  dialog_.set_offer(offer());
+  command_deadline_ = SteadyClock::now() + config_->limits.command_timeout;
 }
 
 smtp::Reply Session::with_id(smtp::Reply reply) const {
@@ -381,7 +413,11 @@ smtp::Offer Session::offer() const {
   const std::uint64_t theirs = offer.capabilities.size;
   offer.message_size = theirs == 0 ? ours : std::min(ours, theirs);
   // Withheld from strangers (DESIGN section 3): who pipelines all the same gives itself away.
-  offer.pipelining = facts_.standing == filters::Standing::Allowed;
+  // Nor could anybody slip commands in under TLS.
+  offer.pipelining = facts_.standing == filters::Standing::Allowed || client_.tls() != nullptr;
+  if (config_->tls.context && client_.tls() == nullptr) {
+    offer.start_tls = smtp::StartTls::Offered;
+  }
   return offer;
 }
 

@@ -71,6 +71,7 @@ class Session : public boost::intrusive::list_base_hook<
   net::Awaitable<void> say(const smtp::Action& action);
   net::Awaitable<void> ask(const smtp::Question& question);
   net::Awaitable<void> relay_body();
+  net::Awaitable<void> start_tls(const smtp::Reply& go_ahead);
   net::Awaitable<void> judge();
   void judge_sender();
   net::Awaitable<void> judge_recipient();

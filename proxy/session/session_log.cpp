@@ -194,6 +194,28 @@ void SessionLog::helo(const SessionFacts& facts) {
   });
 }
 
+void SessionLog::tls(const SessionFacts& facts, const TlsFacts& agreed) {
+  if (!tells_events_of(facts)) {
+    return;
+  }
+  write(Severity::Info, facts, "tls", [&](LogLine& line) {
+    line.add("protocol", agreed.protocol).add("cipher", agreed.cipher);
+    if (!agreed.server_name.empty()) {
+      line.add("sni", agreed.server_name);
+    }
+    if (agreed.is_resumed) {
+      line.add("resumed", "yes");
+    }
+  });
+}
+
+void SessionLog::tls_failed(const SessionFacts& facts, std::string_view why) {
+  if (!tells_events_of(facts)) {
+    return;
+  }
+  write(Severity::Info, facts, "tls", [&](LogLine& line) { line.add("error", why); });
+}
+
 void SessionLog::mail(const SessionFacts& facts, const smtp::Command& command,
                       const smtp::Reply& reply, std::string_view reason) {
   if (!tells_events_of(facts)) {
@@ -305,6 +327,9 @@ void SessionLog::end(const SessionFacts& facts, const SessionRecord& record, Tim
     line.add_number("deferred", record.deferred).add_number("bytes", record.message_octets);
     if (record.errors != 0) {
       line.add_number("errors", record.errors);
+    }
+    if (!record.tls.empty()) {
+      line.add("tls", record.tls);
     }
     add_misbehaviour(line, facts.misbehaviour);
     if (record.verdict) {

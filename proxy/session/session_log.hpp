@@ -10,6 +10,7 @@
 
 #include "conf/base/log.hpp"
 #include "conf/base/log_line.hpp"
+#include "conf/base/tls_facts.hpp"
 #include "filters/access.hpp"
 #include "filters/session_facts.hpp"
 #include "filters/session_record.hpp"
@@ -46,6 +47,8 @@ class SessionLog {
                const Endpoint* front_end);
   void early(const filters::SessionFacts& facts, const OutOfTurn& bytes);
   void helo(const filters::SessionFacts& facts);
+  void tls(const filters::SessionFacts& facts, const TlsFacts& agreed);
+  void tls_failed(const filters::SessionFacts& facts, std::string_view why);
   void mail(const filters::SessionFacts& facts, const smtp::Command& command,
             const smtp::Reply& reply, std::string_view reason);
   void rcpt(const filters::SessionFacts& facts, const smtp::Command& command,

@@ -15,6 +15,7 @@
 #include "conf/base/ip_address.hpp"
 #include "conf/base/text.hpp"
 #include "filters/rulebook.hpp"
+#include "proxy/session/tls_settings.hpp"
 #include "proxy/smtp/data_decoder.hpp"
 #include "proxy/smtp/hand_off.hpp"
 
@@ -96,6 +97,7 @@ struct RuntimeConfig {
   std::string hostname;
   BackendSettings backend;
   LimitSettings limits;
+  TlsSettings tls;
   filters::Rulebook rules;
   std::map<std::string, GreetingSettings, std::less<>> greetings;  // by the policy's name
   Milliseconds dns_budget = 3s;  // for all answers about a client, from connect; the same at HELO

@@ -94,6 +94,9 @@ bool Worker::listens_at(const Endpoint& address) const {
 void Worker::reconfigure(std::shared_ptr<const RuntimeConfig> config,
                          std::vector<ListenerChange> listeners) {
   const BackendSettings before = context_.config->backend;
+  if (config->tls.context && context_.config->tls.context) {
+    config->tls.context->keep_tickets_of(*context_.config->tls.context);
+  }
   context_.config = std::move(config);
   context_.log.tell_events(context_.config->log_events);
   list_watch_.watch(context_.config->rules.site.lists);

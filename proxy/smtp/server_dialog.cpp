@@ -97,6 +97,10 @@ Action ServerDialog::next_action() {
     case Step::RelayBody:
       action.kind = Action::Kind::RelayBody;
       break;
+    case Step::StartTls:
+      action.kind = Action::Kind::StartTls;
+      action.reply = make_reply(220, "2.0.0", "ready to start TLS");
+      break;
     case Step::Close:
       action.kind = Action::Kind::Close;
       break;
@@ -202,8 +206,9 @@ void ServerDialog::execute(Command command) {
       return say(make_reply(214, "2.0.0", "HELO EHLO MAIL RCPT DATA RSET NOOP QUIT VRFY HELP"));
     case Verb::Auth:
       return complain(make_reply(503, "5.5.1", "AUTH is not offered here; use port 587 or 465"));
-    case Verb::Expn:
     case Verb::StartTls:
+      return start_tls();
+    case Verb::Expn:
     case Verb::Bdat:
     case Verb::Etrn:
     case Verb::Turn:
@@ -294,6 +299,35 @@ void ServerDialog::quit() {
   end_transaction();
   say(make_reply(221, "2.0.0", "bye"));
   step_ = Step::Close;
+}
+
+void ServerDialog::start_tls() {
+  if (is_tls_) {
+    return complain(make_reply(503, "5.5.1", "TLS is in use already"));
+  }
+  if (offer().start_tls == StartTls::No) {
+    return complain(make_reply(502, "5.5.1", "command not implemented"));
+  }
+  if (!is_esmtp_) {
+    return complain(make_reply(503, "5.5.1", "say EHLO first"));
+  }
+  if (offer().start_tls == StartTls::Withheld) {
+    return say(make_reply(454, "4.7.0", with_id("TLS is not available just now")));
+  }
+  drop_backend_ = true;
+  end_transaction();
+  step_ = Step::StartTls;
+}
+
+void ServerDialog::on_tls_established() {
+  assert(step_ == Step::StartTls);
+  step_ = Step::Read;
+  is_tls_ = true;
+  reader_.reset();
+  noted_ahead_ = 0;
+  helo_.clear();
+  is_esmtp_ = false;
+  offer_ = {};
 }
 
 void ServerDialog::on_judgement(const Judgement& judgement) {

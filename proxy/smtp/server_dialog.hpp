@@ -6,7 +6,7 @@
 //
 //   on_input() ──► command ──► checks of form and order ──► Judge ──► Ask the backend ──► Reply
 //
-// RFC 5321 3.1 to 4.3 (order of commands, replies), 2034 (enhanced codes), 2920 (pipelining).
+// RFC 5321 3.1 to 4.3 (order of commands, replies), 2034 (enhanced codes), 2920 (pipelining), 3207.
 #pragma once
 
 #include <cstdint>
@@ -59,6 +59,7 @@ struct Action {
     Ask,          // answer with on_backend_reply(); the question is `question`
     RelayBody,    // answer with on_body_complete() or on_body_refused()
     DropBackend,  // say QUIT to the backend and close it, if it is open
+    StartTls,     // throw away all that has come, say `reply`, shake hands; on_tls_established()
     Note,         // tell the log
     Close,        // the end
   };
@@ -94,6 +95,8 @@ class ServerDialog {
   void on_backend_reply(const Reply& reply);
   void on_body_complete();
   void on_body_refused(const Reply& reply);
+  // RFC 3207 4.2: nothing that the client said in plaintext counts any more.
+  void on_tls_established();
   // The command did not come in time.
   void on_timeout();
   // We stop: the transaction in hand may be finished, then 421.
@@ -141,6 +144,7 @@ class ServerDialog {
     RelayBody,
     AskEndOfData,
     AskRset,
+    StartTls,
     Close,
   };
   struct Transaction {
@@ -160,6 +164,7 @@ class ServerDialog {
   void data();
   void rset();
   void quit();
+  void start_tls();
   void after_held_mail(const Reply& reply);
   void count_accepted();
   void say(Reply reply);
@@ -180,6 +185,7 @@ class ServerDialog {
   Verb bad_verb_ = Verb::Unknown;
   std::string helo_;
   bool is_esmtp_ = false;
+  bool is_tls_ = false;
   std::optional<Transaction> transaction_;
 
   Step step_ = Step::Greet;

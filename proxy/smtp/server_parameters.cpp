@@ -129,6 +129,9 @@ std::vector<std::string> offered_lines(const Offer& offer) {
   if (offer.pipelining) {
     lines.emplace_back("PIPELINING");
   }
+  if (offer.start_tls == StartTls::Offered) {
+    lines.emplace_back("STARTTLS");
+  }
   return lines;
 }
 

@@ -13,10 +13,17 @@
 
 namespace smtpguard::smtp {
 
+enum class StartTls : std::uint8_t {
+  No,  // there is none: 502
+  Offered,
+  Withheld,  // not to this client: 454
+};
+
 struct Offer {
   Capabilities capabilities;
   std::uint64_t message_size = 0;  // what SIZE says; 0 is "no limit known"
   bool pipelining = false;
+  StartTls start_tls = StartTls::No;
 };
 
 // The lines of our EHLO reply behind the greeting line.

@@ -296,7 +296,7 @@ TEST_F(ListFiles, TellErrorsWithTheirOwnLine) {
                       ": cannot be read: No such file or directory",
                   path("t.toml") + ":1:23: files: found 1 (integer); allowed: a list of texts "
                                    "such as [\"a\", \"b\"]",
-                  path("t.toml") + ":1:26: files: found \"\"; allowed: the path of a list file",
+                  path("t.toml") + ":1:26: files: found \"\"; allowed: the path of a file",
                   path("a") + ":2:1: files: found \"bad\\x1B\"; allowed: an address or network "
                               "such as 192.0.2.1, 192.0.2.0/24, 2001:db8::/32"));
 }

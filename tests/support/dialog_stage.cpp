@@ -81,6 +81,19 @@ bool DialogStage::run(std::size_t steps) {
       case Kind::RelayBody:
         relay_body();
         break;
+      case Kind::StartTls:
+        to_client_ += action.reply.to_wire();
+        input_.clear();
+        client_is_drained();
+        if (settings_.handshake_fails) {
+          is_over_ = true;
+          break;
+        }
+        server_.on_tls_established();
+        settings_.offer.start_tls = smtp::StartTls::No;
+        settings_.offer.pipelining = true;
+        server_.set_offer(settings_.offer);
+        break;
       case Kind::DropBackend:
         drop_backend();
         break;

@@ -43,6 +43,7 @@ struct StageSettings {
   std::shared_ptr<const filters::Rulebook> rules = default_rulebook();
   std::uint64_t size_limit = 1'000'000;
   smtp::BodyRules body;
+  bool handshake_fails = false;
 };
 
 class DialogStage {
@@ -57,6 +58,8 @@ class DialogStage {
   std::function<bool()> backend_accepts = [] { return true; };
   // What waits in the client's socket, beyond what client_says gave.
   std::function<std::string_view()> client_waits = [] { return std::string_view(); };
+  // STARTTLS threw away what waits there.
+  std::function<void()> client_is_drained = [] {};
   // Asked before each step.
   std::function<Injection(std::size_t step)> inject = [](std::size_t) { return Injection::None; };
 

@@ -133,6 +133,13 @@ class Script {
     return piece;
   }
 
+  // What is left of the run in hand never comes.
+  void drain() {
+    if (run_ < runs_.size() && runs_[run_].event.empty()) {
+      at_ = runs_[run_].bytes.size();
+    }
+  }
+
   std::string_view waiting() const {
     return run_ < runs_.size() ? std::string_view(runs_[run_].bytes).substr(at_)
                                : std::string_view();
@@ -172,6 +179,12 @@ StageSettings Transcript::settings() const {
       settings.offer.pipelining = true;
     } else if (option == "offer" && value == "SMTPUTF8") {
       settings.offer.capabilities.smtp_utf8 = true;
+    } else if (option == "offer" && value == "STARTTLS") {
+      settings.offer.start_tls = smtp::StartTls::Offered;
+    } else if (option == "starttls" && value == "withheld") {
+      settings.offer.start_tls = smtp::StartTls::Withheld;
+    } else if (option == "handshake" && value == "fails") {
+      settings.handshake_fails = true;
     } else if (option == "offer" && value == "DSN") {
       settings.offer.capabilities.dsn = true;
     } else if (option == "access" && value == "deny") {
@@ -245,6 +258,7 @@ Replay replay(const Transcript& transcript, Cut cut, unsigned seed, const Inject
   Script backend(transcript, Kind::Backend, Kind::BackendEvent, cut, seed + 1);
   stage.client_says = [&client] { return client.next(); };
   stage.client_waits = [&client] { return client.waiting(); };
+  stage.client_is_drained = [&client] { client.drain(); };
   stage.backend_says = [&backend]() -> std::optional<std::string> {
     auto bytes = backend.next();
     if (!bytes && backend.at_event("close")) {

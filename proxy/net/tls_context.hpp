@@ -1,0 +1,69 @@
+// TlsContext — how we speak TLS in one role: protocols, ciphers, certificates, whom we believe.
+// Owns: OpenSSL's contexts; one per set of certificates, found by SNI.
+// Called by: settings (makes it), TlsStream. A reload makes a new one; streams keep theirs.
+// Fails: for_server() and for_backend() with an Error in words.
+// TLS 1.2 and 1.3, forward secrecy only; no renegotiation (CVE-2009-3555), no 0-RTT, no
+// compression; ALPN must name `smtp` where a client sends it (ALPACA, CVE-2021-3618). Sessions are
+// resumed by tickets only, whose keys no other service has.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "conf/base/result.hpp"
+#include "proxy/net/tls_certificate.hpp"
+
+struct ssl_ctx_st;
+struct ssl_st;
+
+namespace smtpguard::net {
+
+struct TlsIdentity {
+  TlsCertificate certificate;
+  TlsKey key;  // fits
+};
+
+struct TlsPeerRules {
+  bool is_verified = false;  // its certificate must be signed by one of `authorities`
+  std::string authorities;   // PEM
+  std::string name;          // and be for this name; empty: for any. Sent as SNI as well
+};
+
+class TlsContext {
+ public:
+  using Pointer = std::shared_ptr<const TlsContext>;
+
+  // At least one identity. The first of each kind of key is for all names that no other is for.
+  static Result<Pointer> for_server(const std::vector<TlsIdentity>& identities);
+  static Result<Pointer> for_backend(const TlsPeerRules& rules);
+  TlsContext(const TlsContext&) = delete;
+  TlsContext& operator=(const TlsContext&) = delete;
+  ~TlsContext() = default;
+
+  // Tickets that `former` gave out are good here as well.
+  void keep_tickets_of(const TlsContext& former) const;
+
+ private:
+  friend class TlsStream;
+  struct Free {
+    void operator()(ssl_ctx_st* context) const noexcept;
+  };
+  using Context = std::unique_ptr<ssl_ctx_st, Free>;
+
+  TlsContext() = default;
+  static Result<Context> make(bool is_server);
+  Result<Context> make_server(const std::vector<const TlsIdentity*>& shown);
+  Result<void> add_names(const std::vector<TlsIdentity>& identities);
+  ssl_ctx_st* find(std::string_view server_name) const;
+  static int choose(ssl_st* ssl, int* alert, void* self);
+
+  Context default_;
+  std::vector<Context> others_;
+  std::map<std::string, ssl_ctx_st*, std::less<>> by_name_;
+  std::string peer_name_;
+};
+
+}  // namespace smtpguard::net

@@ -1,0 +1,24 @@
+// TlsSettings — [tls]: the certificates that clients are shown, and how long a handshake may take.
+// Owns: the TLS context, shared with the streams that began under it.
+// Called by: service (reads it), session.
+// Fails: read_tls() tells in the report what is wrong with a file; an expired certificate is only
+// warned of, since most senders do not check it and would come in plaintext else.
+#pragma once
+
+#include "conf/base/clock.hpp"
+#include "proxy/net/tls_context.hpp"
+
+namespace smtpguard::conf {
+class Reader;
+}
+
+namespace smtpguard::session {
+
+struct TlsSettings {
+  net::TlsContext::Pointer context;  // null: STARTTLS is not offered
+  Milliseconds handshake_timeout{30'000};
+};
+
+TlsSettings read_tls(conf::Reader section);
+
+}  // namespace smtpguard::session
