@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "proxy/service/invocation.hpp"
 #include "proxy/service/supervisor.hpp"
 
 namespace smtpguard::service {
@@ -64,6 +65,7 @@ Result<void> open_everything(Supervisor::Setup& setup, Logs& logs) {
 int supervise(Supervisor::Setup setup) {
   Supervisor::Ending ending;
   {
+    Signals signals;  // before anybody can connect: who sees the port open may send one
     Logs logs(setup.line.verbose ? Severity::Debug : Severity::Info);
     const auto opened = open_everything(setup, logs);
     if (!opened && !setup.handover) {
@@ -79,7 +81,7 @@ int supervise(Supervisor::Setup setup) {
       }
       setup.background = std::move(background).value();
     }
-    Supervisor supervisor(std::move(setup), logs);
+    Supervisor supervisor(std::move(setup), logs, signals);
     ending = supervisor.run();
   }
   return ending.worker ? run_worker(std::move(*ending.worker)) : ending.status;
@@ -98,10 +100,10 @@ void take_over(const Handover& handover, Sockets& sockets) {
 
 }  // namespace
 
-int run(const CommandLine& line, const Invocation& invocation) {
+int run(const CommandLine& line, const std::string& program) {
   Supervisor::Setup setup;
   setup.line = line;
-  setup.invocation = invocation;
+  setup.program = program;
   if (!line.foreground) {
     setup.line.file = absolute_path(line.file);  // we go to the root directory
   }

@@ -4,12 +4,14 @@
 // background, so that rcctl and systemd see it.
 #pragma once
 
+#include <string>
+
 #include "proxy/service/command_line.hpp"
-#include "proxy/service/invocation.hpp"
 
 namespace smtpguard::service {
 
 // 0: ended in order, or the configuration is good (-n). 1: could not start, or it is not good.
-int run(const CommandLine& line, const Invocation& invocation);
+// `program`: where an upgrade finds the next one.
+int run(const CommandLine& line, const std::string& program);
 
 }  // namespace smtpguard::service

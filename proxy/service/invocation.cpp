@@ -15,14 +15,9 @@ std::string absolute_path(const std::string& path) {
   return trouble ? path : whole.lexically_normal().string();
 }
 
-Invocation remember_invocation(int argc, char* argv[]) {
-  Invocation invocation;
-  invocation.arguments.assign(argv, argv + argc);
-  const std::string typed = argc > 0 ? argv[0] : "smtpguard";
-  invocation.program = typed;
+std::string find_program(const std::string& typed) {
   if (typed.find('/') != std::string::npos) {
-    invocation.program = absolute_path(typed);
-    return invocation;
+    return absolute_path(typed);
   }
   const char* const path = std::getenv("PATH");
   std::string_view rest = path == nullptr ? std::string_view() : std::string_view(path);
@@ -30,12 +25,11 @@ Invocation remember_invocation(int argc, char* argv[]) {
     const auto end = rest.find(':');
     const std::string candidate = std::string(rest.substr(0, end)) + '/' + typed;
     if (::access(candidate.c_str(), X_OK) == 0) {
-      invocation.program = absolute_path(candidate);
-      break;
+      return absolute_path(candidate);
     }
     rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
   }
-  return invocation;
+  return typed;
 }
 
 }  // namespace smtpguard::service

@@ -1,19 +1,14 @@
-// Invocation — how we were started, so that it can be done again: program and arguments.
-// Owns: copies, made before a process title overwrites the originals.   Called by: main, App,
-// Supervisor. Fails: never; a program that is found nowhere keeps the name that was typed.
+// Invocation — which program we are, so that an upgrade can execute the one that replaced it.
+// Owns: nothing.   Called by: main, App.   Fails: never; a program that is found nowhere keeps the
+// name that was typed.
 #pragma once
 
 #include <string>
-#include <vector>
 
 namespace smtpguard::service {
 
-struct Invocation {
-  std::string program;  // absolute, links not followed: an upgrade puts a new file there
-  std::vector<std::string> arguments;
-};
-
-Invocation remember_invocation(int argc, char* argv[]);
+// Absolute; links are not followed, since an upgrade may put another one there.
+std::string find_program(const std::string& typed);
 // Seen from where we are now.
 std::string absolute_path(const std::string& path);
 

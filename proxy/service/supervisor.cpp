@@ -29,15 +29,16 @@ constexpr int kMostMessages = 64;
 
 }  // namespace
 
-Supervisor::Supervisor(Setup setup, Logs& logs)
+Supervisor::Supervisor(Setup setup, Logs& logs, Signals& signals)
     : logs_(logs),
       line_(std::move(setup.line)),
-      invocation_(std::move(setup.invocation)),
+      program_(std::move(setup.program)),
       privileges_(std::move(setup.privileges)),
       background_(std::move(setup.background)),
       configuration_(std::move(setup.configuration)),
       sockets_(std::move(setup.sockets)),
       trouble_(std::move(setup.trouble)),
+      signals_(signals),
       started_(utc_timestamp()) {
   if (setup.handover) {
     adopt(*setup.handover);

@@ -16,7 +16,6 @@
 #include "proxy/service/background.hpp"
 #include "proxy/service/configuration.hpp"
 #include "proxy/service/handover.hpp"
-#include "proxy/service/invocation.hpp"
 #include "proxy/service/logs.hpp"
 #include "proxy/service/restart_delay.hpp"
 #include "proxy/service/signals.hpp"
@@ -32,7 +31,7 @@ class Supervisor {
  public:
   struct Setup {
     CommandLine line;
-    Invocation invocation;
+    std::string program;  // which an upgrade executes
     Privileges privileges;
     Background background;
     Configuration configuration;
@@ -45,8 +44,8 @@ class Supervisor {
     std::optional<WorkerSeed> worker;  // we are a new worker: let go of everything and be it
   };
 
-  // The logs outlive this.
-  Supervisor(Setup setup, Logs& logs);
+  // Logs and signals outlive this.
+  Supervisor(Setup setup, Logs& logs, Signals& signals);
 
   Ending run();
 
@@ -129,13 +128,13 @@ class Supervisor {
 
   Logs& logs_;
   CommandLine line_;
-  Invocation invocation_;
+  std::string program_;
   Privileges privileges_;
   Background background_;
   Configuration configuration_;
   Sockets sockets_;
   std::string trouble_;
-  Signals signals_;
+  Signals& signals_;
   std::string started_;
   TimePoint began_ = SteadyClock::now();
   TimePoint tended_{};

@@ -163,8 +163,8 @@ void Supervisor::upgrade(const Asker& asker) {
   ::fcntl(output.get(), F_SETFD, FD_CLOEXEC);
   ::fcntl(output.get(), F_SETFL, O_NONBLOCK);
   ::fcntl(said.get(), F_SETFD, FD_CLOEXEC);
-  const std::array<const char*, 5> arguments{invocation_.program.c_str(), "-n", "-f",
-                                             line_.file.c_str(), nullptr};
+  const std::array<const char*, 5> arguments{program_.c_str(), "-n", "-f", line_.file.c_str(),
+                                             nullptr};
   const pid_t pid = ::fork();
   if (pid < 0) {
     answer(asker, Error{"upgrade: fork: " + std::generic_category().message(errno)});
@@ -175,7 +175,7 @@ void Supervisor::upgrade(const Asker& asker) {
     Signals::unblock_all();
     // execv takes what it does not change without const, for C's sake.
     ::execv(arguments[0], const_cast<char* const*>(arguments.data()));
-    const std::string why = invocation_.program + ": " + std::generic_category().message(errno);
+    const std::string why = program_ + ": " + std::generic_category().message(errno);
     [[maybe_unused]] const ssize_t told = ::write(STDERR_FILENO, why.data(), why.size());
     ::_exit(1);
   }
@@ -208,7 +208,7 @@ void Supervisor::finish_check(int status) {
     std::string said = done.said.substr(0, done.said.find('\n'));
     answer(done.asker,
            Error{fmt::format("upgrade: nothing is changed: {} does not take the configuration: {}",
-                             escape(invocation_.program),
+                             escape(program_),
                              said.empty() ? "it crashed, or took too long" : escape(said))});
     return;
   }
@@ -242,21 +242,24 @@ void Supervisor::execute_program(const Asker& asker) {
     answer(asker, Error{"upgrade: " + file.error().text});
     return;
   }
-  daemon().info("upgrade: going on with " + escape(invocation_.program));
+  daemon().info("upgrade: going on with " + escape(program_));
   ::fcntl(file->get(), F_SETFD, 0);
   set_close_on_exec(handover, false);
   ::setenv(kHandoverVariable, std::to_string(file->get()).c_str(), 1);
-  std::vector<char*> arguments;
-  for (std::string& argument : invocation_.arguments) {
-    arguments.push_back(argument.data());
+  // Not as they were typed: in the background we are not where we were started.
+  std::vector<const char*> arguments{program_.c_str()};
+  if (line_.foreground) {
+    arguments.push_back("-d");
   }
-  arguments.push_back(nullptr);
-  ::execv(invocation_.program.c_str(), arguments.data());
+  if (line_.verbose) {
+    arguments.push_back("-v");
+  }
+  arguments.insert(arguments.end(), {"-f", line_.file.c_str(), nullptr});
+  ::execv(program_.c_str(), const_cast<char* const*>(arguments.data()));
   const int why = errno;
   ::unsetenv(kHandoverVariable);
   set_close_on_exec(handover, true);
-  answer(asker,
-         Error{"upgrade: " + invocation_.program + ": " + std::generic_category().message(why)});
+  answer(asker, Error{"upgrade: " + program_ + ": " + std::generic_category().message(why)});
 }
 
 }  // namespace smtpguard::service

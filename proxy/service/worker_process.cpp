@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
-#include <boost/asio/signal_set.hpp>
 #include <csignal>
 #include <map>
 #include <memory>
@@ -31,7 +30,6 @@
 namespace smtpguard::service {
 namespace {
 
-using SignalSet = net::asio::basic_signal_set<net::Executor>;
 using Watch = net::asio::posix::basic_stream_descriptor<net::Executor>;
 using State = Channel::Received::State;
 
@@ -67,10 +65,9 @@ void fit_connections(session::LimitSettings& limits, Log& log) {
 
 // Signals that a terminal or an administrator sends to the whole family are the supervisor's.
 void leave_signals_to_supervisor() {
-  for (const int number : {SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE}) {
+  for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE}) {
     std::signal(number, SIG_IGN);
   }
-  std::signal(SIGTERM, SIG_DFL);
   std::signal(SIGCHLD, SIG_DFL);
   sigset_t none;
   ::sigemptyset(&none);
@@ -123,8 +120,7 @@ class WorkerProcess {
                   [this](control::Command order, const control::Commands::Done& done) {
                     pass_on(order, done);
                   }),
-        watch_(worker_.io().get_executor()),
-        signals_(worker_.io().get_executor()) {
+        watch_(worker_.io().get_executor()) {
     worker_.keep_ledger(ledger);
   }
 
@@ -145,12 +141,6 @@ class WorkerProcess {
   int run() {
     watch_.assign(::fcntl(seed_.channel.descriptor(), F_DUPFD_CLOEXEC, 0));
     wait_for_message();
-    signals_.add(SIGTERM);
-    signals_.async_wait([this](const net::ErrorCode& error, int) {
-      if (!error) {
-        worker_.stop_gently();
-      }
-    });
     const LogCare log_care(worker_.wheel(), logs_, [this] {
       tell({MessageKind::SyslogWanted, false, 0, {}});
     });
@@ -295,7 +285,6 @@ class WorkerProcess {
   DaemonCommands commands_;
   std::optional<control::ControlServer> control_;
   Watch watch_;
-  SignalSet signals_;
   Supplies supplies_;
   std::map<std::uint32_t, control::Commands::Done> orders_;
   std::uint32_t last_tag_ = 0;

@@ -11,6 +11,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -40,7 +41,9 @@ class Bench:
         sections.setdefault("limits", {}).update({"connections_per_address": "500", "connections_per_network": "500"})
         guard = Guard(self.suite, "guard-" + name, [address], backend, "proxy-v2", sections)
         guard.binary = binary or self.suite.binary
-        return guard.start()
+        guard.start()
+        guard.log.wait_for(r"worker \d+ is ready")  # the port is open before
+        return guard
 
     def ctl(self, guard, *words):
         done = subprocess.run([self.tool, *words, "--socket", os.path.join(guard.folder, "control.sock")],
@@ -367,13 +370,15 @@ def syslog_gone(bench):
     address = ("127.0.0.1", free_port())
     guard = Guard(bench.suite, "guard-syslog", [address], backend.address, "proxy-v2", {"log": {"syslog": "true"}})
     began = time.monotonic()
-    done = subprocess.run([bench.suite.binary, "-f", guard.configuration], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, timeout=20, env=dict(os.environ, **guards.SANITIZERS))
+    done = subprocess.run([bench.suite.binary, "-f", "smtpguard.toml"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, timeout=20, cwd=guard.folder, env=dict(os.environ, **guards.SANITIZERS))
     expect(done.returncode == 0, f"status {done.returncode}: {done.stdout.decode()}")
     expect(can_connect(address), f"returned after {time.monotonic() - began:.1f} s, and nobody listens")
     said = bench.must(guard, "status")
     pid = int(re.search(r"pid (\d+)", said).group(1))
     try:
+        bench.must(guard, "upgrade")  # the path of the configuration was a relative one
+        expect(f"pid {pid}," in bench.must(guard, "status"), "another pid")
         for word in ("before", "between", "after"):
             if word == "between":
                 syslogd.stop()
@@ -389,6 +394,53 @@ def syslog_gone(bench):
         os.kill(pid, signal.SIGTERM)
         syslogd.stop()
     wait_until(lambda: has_ended(pid), "the daemon ends", 15)
+
+
+def notifies(bench):
+    """What a service manager is told."""
+    path = os.path.join(bench.suite.work, "notify")
+    manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    manager.bind(path)
+    manager.settimeout(10)
+    os.environ["NOTIFY_SOCKET"] = path
+    try:
+        guard = bench.guard("notify")
+        expect(manager.recv(1000) == b"READY=1", "not ready")
+        bench.must(guard, "reload")
+        expect(re.fullmatch(rb"RELOADING=1\nMONOTONIC_USEC=\d+", manager.recv(1000)), "no word of the reload")
+        expect(manager.recv(1000) == b"READY=1", "not ready after the reload")
+        bench.must(guard, "upgrade")
+        expect(manager.recv(1000) == b"READY=1", "not ready after the upgrade")
+        guard.stop()
+        expect(manager.recv(1000) == b"STOPPING=1", "no word of the stop")
+    finally:
+        del os.environ["NOTIFY_SOCKET"]
+        manager.close()
+
+
+def without_root(bench):
+    """Started by another user: it works, and says what is missing."""
+    folder = tempfile.mkdtemp(prefix="smtpguard-e2e.")
+    os.chmod(folder, 0o777)
+    backend = ScriptedBackend().start()
+    address = ("127.0.0.1", free_port())
+    guard = Guard(bench.suite, "guard-nobody", [address], backend.address,
+                  sections={"control": {"socket": f'"{folder}/control.sock"'}})
+    shutil.copy(guard.configuration, folder)
+    shutil.copy(bench.suite.binary, folder)
+    with open(guard.log.path, "ab") as log:
+        process = subprocess.Popen([f"{folder}/smtpguard", "-d", "-f", f"{folder}/smtpguard.toml"], user=5202, group=5202,
+                                   extra_groups=[], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    try:
+        guard.log.wait_for("is ready: not started as root: .*no root directory")
+        with RawClient(address, source="127.0.0.1") as client:
+            client.hello()
+            client.quit()
+    finally:
+        process.send_signal(signal.SIGINT)
+        status = process.wait(15)
+        shutil.rmtree(folder)
+    expect(status == 0, f"status {status}")
 
 
 def start_that_fails(bench):
@@ -419,7 +471,7 @@ def main():
     if not suite.case("start", postfix.start, always=True):
         suite.finish()
     for case in (confined, query_ids, crash, supervisor_killed, reload_refused, rules_of_a_session, upgrade_refused,
-                 log_disk_full, start_that_fails):
+                 log_disk_full, notifies, without_root, start_that_fails):
         suite.case(case.__name__, case, bench)
     suite.case("under_load", under_load, bench, postfix, limit=900 if FULL else 60)
     suite.case("syslog_gone", syslog_gone, bench)

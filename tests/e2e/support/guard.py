@@ -122,9 +122,7 @@ class Guard:
 
     @property
     def worker(self):
-        pids = self.workers()
-        expect(pids, "smtpguard has no worker")
-        return pids[-1]
+        return wait_until(self.workers, "smtpguard has a worker")[-1]
 
     def must_run(self):
         expect(self.process.poll() is None, f"smtpguard died with status {self.process.returncode}: "
