@@ -465,7 +465,7 @@ def start_that_fails(bench):
 def main():
     suite = Suite("supervise", __doc__)
     machine.install(os.path.join(suite.work, "machine"))
-    guards.SANITIZERS["ASAN_OPTIONS"] += ":detect_leaks=0"  # LeakSanitizer needs /proc, which a chroot has not
+    guards.SANITIZERS["ASAN_OPTIONS"] += ":detect_leaks=0:handle_segv=0"  # LeakSanitizer needs /proc, which a chroot has not
     bench = Bench(suite)
     postfix = Postfix(suite)
     if not suite.case("start", postfix.start, always=True):
