@@ -169,6 +169,15 @@ TEST_F(ListWatchTest, WhatASessionMetIsToldThoughTheTestGoesWell) {
   EXPECT_THAT(lines, ElementsAre(HasSubstr("server_failure")));
 }
 
+TEST_F(ListWatchTest, ASessionFromBeforeTheFirstTestBringsNoNews) {
+  answer(kWorks);
+  watch.watch({list()});
+  loop.run();
+  watch.on_trouble("bl.example", "bl.example: not tested yet");
+  loop.run();
+  EXPECT_TRUE(lines.empty());
+}
+
 TEST_F(ListWatchTest, AListWithoutTestEntriesAlwaysCounts) {
   answer("");
   watch.watch({list(false)});
