@@ -202,7 +202,10 @@ class Helo final : public Filter {
     }
     questions.push_back({name, dns::RecordType::A});
     questions.push_back({name, dns::RecordType::AAAA});
-    if (v4 != nullptr && v6 != nullptr && !(says_no_name(v4) && says_no_name(v6))) {
+    // After trouble with those, MX would tell nothing more.
+    const bool both_say = v4 != nullptr && v6 != nullptr && !dns::is_trouble(v4->outcome) &&
+                          !dns::is_trouble(v6->outcome);
+    if (both_say && !(says_no_name(v4) && says_no_name(v6))) {
       questions.push_back({name, dns::RecordType::MX});
     }
   }

@@ -5,6 +5,7 @@
 
 #include "conf/base/text.hpp"
 #include "filters/names.hpp"
+#include "filters/site.hpp"
 
 namespace smtpguard::filters {
 namespace {
@@ -111,6 +112,11 @@ bool is_ours(const IpAddress& address, const HeloContext& context) {
          context.addresses.end();
 }
 
+// Behind NAT our own address is one that many hosts have at once, perhaps the client too.
+bool names_us(const IpAddress& address, const HeloContext& context) {
+  return !is_private(address) && is_ours(address, context);
+}
+
 }  // namespace
 
 std::optional<IpAddress> address_in_literal(std::string_view helo) {
@@ -125,7 +131,7 @@ HeloKind kind_of(std::string_view helo, const HeloContext& context) {
   const bool is_this_machine = is_ours(context.client, context);
   if (helo.starts_with('[')) {
     const auto address = address_in_literal(helo);
-    if (address && is_ours(*address, context) && !is_this_machine) {
+    if (address && names_us(*address, context) && !is_this_machine) {
       return HeloKind::Self;
     }
     return address && may_be_the_clients(*address, context.client) ? HeloKind::Literal
@@ -133,8 +139,8 @@ HeloKind kind_of(std::string_view helo, const HeloContext& context) {
   }
   const std::string_view name = without_root_dot(helo);
   if (const auto address = address_in(name); address || is_numeric(name)) {
-    return address && is_ours(*address, context) && !is_this_machine ? HeloKind::Self
-                                                                     : HeloKind::BareAddress;
+    return address && names_us(*address, context) && !is_this_machine ? HeloKind::Self
+                                                                      : HeloKind::BareAddress;
   }
   if (equals_ignoring_case(name, context.hostname) && !is_this_machine) {
     return HeloKind::Self;

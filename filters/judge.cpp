@@ -1,6 +1,8 @@
 #include "filters/judge.hpp"
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 namespace smtpguard::filters {
 namespace {
@@ -10,6 +12,13 @@ bool is_about_client(const Verdict& verdict, const Findings& findings) {
   return std::none_of(findings.begin(), findings.end(), [&](const Finding& finding) {
     return about_of(finding) != Test::About::Client && name_of(finding) == verdict.rule;
   });
+}
+
+Findings about_client(const Findings& findings) {
+  Findings chosen;
+  std::copy_if(findings.begin(), findings.end(), std::back_inserter(chosen),
+               [](const Finding& finding) { return about_of(finding) == Test::About::Client; });
+  return chosen;
 }
 
 }  // namespace
@@ -32,7 +41,11 @@ Verdict Judge::of_recipient(const SessionFacts& facts) {
     return before->second;
   }
   if (verdict.refuses()) {
-    refusals_.emplace_back(&policy, verdict);
+    // A sum may have been reached by what the sender or this recipient added to it.
+    Verdict of_client = judge(policy.policy, {about_client(findings), false, 0});
+    if (of_client.refuses()) {
+      refusals_.emplace_back(&policy, std::move(of_client));
+    }
   }
   return verdict;
 }

@@ -3,9 +3,11 @@
 // ours is legal and only cut off (RFC 5321 appendix C). Networks in `networks.relay` may relay.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "conf/base/text.hpp"
 #include "filters/filter.hpp"
@@ -38,19 +40,44 @@ constexpr std::array kTests{
 constexpr const Test& kForeign = kTests[0];
 constexpr const Test& kHidden = kTests[1];
 
-// The host that a local part hides, behind the last % or @, or before the first !; empty: none.
-std::string_view hidden_host(std::string_view local_part) {
-  if (local_part.size() >= 2 && local_part.front() == '"' && local_part.back() == '"') {
+// What a quoted local part stands for (RFC 5321 4.1.2): some MTAs look for routes in that.
+std::string unquoted(std::string_view local_part) {
+  const bool is_quoted =
+      local_part.size() >= 2 && local_part.front() == '"' && local_part.back() == '"';
+  if (is_quoted) {
     local_part = local_part.substr(1, local_part.size() - 2);
   }
-  std::string_view host;
-  if (const auto at = local_part.find_last_of("%@"); at != std::string_view::npos) {
-    host = local_part.substr(at + 1);
-  } else if (const auto bang = local_part.find('!'); bang != std::string_view::npos) {
-    host = local_part.substr(0, bang);
+  std::string text;
+  for (std::size_t i = 0; i < local_part.size(); ++i) {
+    const bool is_pair = local_part[i] == '\\' && i + 1 < local_part.size();
+    text += local_part[is_pair ? ++i : i];
   }
-  // What is no qualified name is somebody's way to write a mailbox.
-  return host.find('.') != std::string_view::npos && is_host_name(host) ? host : std::string_view();
+  return text;
+}
+
+// The hosts of a route: each stands behind a % or an @, or before a !. What is no qualified name
+// and no address literal is somebody's way to write a mailbox ("100%sure").
+std::vector<std::string_view> hidden_hosts(std::string_view local_part) {
+  std::vector<std::string_view> hosts;
+  const auto add = [&](std::string_view host) {
+    host = host.substr(0, host.find_last_not_of('.') + 1);
+    const bool is_literal = host.starts_with('[') && host.ends_with(']');
+    if (is_literal || (host.find('.') != std::string_view::npos && is_host_name(host))) {
+      hosts.push_back(host);
+    }
+  };
+  std::size_t from = 0;
+  for (std::size_t mark = 0; mark != std::string_view::npos;) {
+    mark = local_part.find_first_of("%@!", from);
+    const std::string_view piece = local_part.substr(from, mark - from);
+    const bool is_behind_at = from > 0 && local_part[from - 1] != '!';
+    const bool is_before_bang = mark != std::string_view::npos && local_part[mark] == '!';
+    if (is_behind_at || is_before_bang) {
+      add(piece);
+    }
+    from = mark + 1;
+  }
+  return hosts;
 }
 
 class Relay final : public Filter {
@@ -67,8 +94,10 @@ class Relay final : public Filter {
       findings.push_back(failed(kForeign, recipient.address()));
       return;
     }
-    const std::string_view host = hidden_host(recipient.local_part);
-    if (!host.empty() && !recipients_.contains(host)) {
+    const std::string local_part = unquoted(recipient.local_part);
+    const auto hosts = hidden_hosts(local_part);
+    if (std::any_of(hosts.begin(), hosts.end(),
+                    [&](std::string_view host) { return !recipients_.contains(host); })) {
       findings.push_back(failed(kHidden, recipient.address()));
     }
   }

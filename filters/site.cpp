@@ -35,6 +35,11 @@ CidrSet read_set(conf::Reader& section, std::string_view key, bool may_be_everyb
 
 }  // namespace
 
+bool is_private(const IpAddress& address) {
+  static const CidrSet networks = local_by_default();
+  return networks.contains(address);
+}
+
 Standing Site::standing_of(const IpAddress& client) const {
   if (look_up(access, client).access == Access::Allow) {
     return Standing::Allowed;

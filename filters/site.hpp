@@ -41,4 +41,7 @@ struct Site {
   Standing standing_of(const IpAddress& client) const;
 };
 
+// Loopback, private, shared and link-local addresses, which many hosts have at once.
+bool is_private(const IpAddress& address);
+
 }  // namespace smtpguard::filters

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -78,6 +79,11 @@ Io write_some(Socket& socket, std::string_view bytes) {
       return broken(errno);
     }
   }
+}
+
+bool is_broken(Socket& socket) {
+  pollfd state{socket.native_handle(), 0, 0};
+  return ::poll(&state, 1, 0) != 0;  // what is not asked for: POLLERR, POLLHUP, POLLNVAL
 }
 
 Result<void> begin_connect(Socket& socket, const Endpoint& to) {

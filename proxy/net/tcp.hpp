@@ -36,6 +36,8 @@ Io read_some(Socket& socket, std::span<char> into);
 // Leaves what it read in the socket.
 Io peek_some(Socket& socket, std::span<char> into);
 Io write_some(Socket& socket, std::string_view bytes);
+// Reset, or closed in both directions; a close of the client's side alone is not.
+bool is_broken(Socket& socket);
 
 // A non-blocking socket without Nagle's delay, on the way to `to`: wait until it is writable, then
 // connect_outcome(). Errors that come at once: "connect: network is unreachable".

@@ -37,10 +37,10 @@ void Session::learn_from_input() {
   if (dialog_.complaint() != nullptr) {
     learn_from_complaint();
   }
+  facts_.is_esmtp = dialog_.is_esmtp();
   if (dialog_.helo() != facts_.helo) {
     facts_.misbehaviour.helo_changes += facts_.helo.empty() ? 0U : 1U;
     facts_.helo = dialog_.helo();
-    facts_.is_esmtp = dialog_.is_esmtp();
     be_quiet_if_known();
     inquiry_->investigation.pursue(SteadyClock::now());
     has_news_ = true;
@@ -157,8 +157,9 @@ net::Awaitable<void> Session::wait_for_answers() {
     const TimePoint deadline = investigation.deadline();
     const net::Wake wake = co_await client_.nudged(deadline);
     investigation.look(wake == net::Wake::Deadline ? deadline : SteadyClock::now());
-    if (wake == net::Wake::Abort || wake == net::Wake::Ready) {
-      co_return;  // the client is gone
+    const bool is_gone = wake == net::Wake::Ready && client_.is_broken();
+    if (wake == net::Wake::Abort || is_gone) {
+      co_return;
     }
   }
 }

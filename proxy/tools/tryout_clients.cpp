@@ -225,7 +225,7 @@ const std::vector<Scenario>& scenarios() {
        "203.0.113.7"},
       {"HELO with our own address, posture lenient",
        "nobody but us has it: refused under every posture",
-       introduces_itself("HELO [127.0.0.1]\r\n", kToLenient),
+       introduces_itself("HELO [203.0.113.25]\r\n", kToLenient),
        {client_sees("550 5.7.1 refused"), log_tells("helo.self"), log_tells("verdict=refuse")},
        "203.0.113.7"},
       {"a client on a DNS list, posture balanced",
