@@ -343,7 +343,7 @@ void Session::finish() {
     context_.log.reply(facts_, nullptr, farewell);
   }
   record_.commands = dialog_.commands();
-  tell(inquiry_->judge.of_client(facts_));
+  tell_of_client();
   if (client_.lost() != ClientChannel::Loss::None) {
     record_.ending = ending_of_loss();
   } else if (dialog_.has_quit()) {

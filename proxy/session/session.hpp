@@ -89,6 +89,9 @@ class Session : public boost::intrusive::list_base_hook<
   void drop(const filters::Verdict& verdict);
   // Findings are told once, the hardest verdict is kept.
   void tell(const filters::Verdict& verdict);
+  void tell_findings(const filters::Verdict& verdict);
+  // At the end. What was told to the client is not replaced by what it was never told.
+  void tell_of_client();
   void tell(const smtp::Note& note);
   void log_reply(const smtp::Action& action);
   void tell_backend_trouble();

@@ -165,6 +165,24 @@ net::Awaitable<void> Session::wait_for_answers() {
 }
 
 void Session::tell(const filters::Verdict& verdict) {
+  tell_findings(verdict);
+  if (!record_.verdict || is_worth_more(verdict, *record_.verdict)) {
+    record_.verdict = verdict;
+  }
+}
+
+// The recipients may have had another policy than the listener, and conduct may have become worse
+// behind the last of them.
+void Session::tell_of_client() {
+  const filters::Verdict verdict = inquiry_->judge.of_client(facts_);
+  if (record_.verdict && record_.verdict->kind != verdict.kind) {
+    tell_findings(verdict);
+  } else {
+    tell(verdict);
+  }
+}
+
+void Session::tell_findings(const filters::Verdict& verdict) {
   for (const auto* reasons : {&verdict.counted, &verdict.observed, &verdict.unknown}) {
     for (const filters::Reason& reason : *reasons) {
       if (std::find(told_.begin(), told_.end(), reason.name) == told_.end()) {
@@ -178,9 +196,6 @@ void Session::tell(const filters::Verdict& verdict) {
       context_.lists.on_trouble(std::string_view(reason.name).substr(kListPrefix.size()),
                                 reason.detail);
     }
-  }
-  if (!record_.verdict || is_worth_more(verdict, *record_.verdict)) {
-    record_.verdict = verdict;
   }
 }
 

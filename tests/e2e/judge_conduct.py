@@ -320,6 +320,17 @@ def observed(guard, number):
     expect("access.observe" in told.summary["reasons"] and "early_talker" in told.summary["observed"], told.summary)
 
 
+def gentler_recipient(guard, number):
+    client = Client(guard, number)
+    client.send(f"EHLO {client.helo}\r\n".encode())
+    client.greeting()
+    client.reply()
+    expect(deliver(client, "a@good-sender.net", "gentle@example.net")[-1].startswith("250"), client.transcript)
+    client.quit()
+    told = Told(guard, client)
+    expect(told.summary["delivered"] == "1" and told.summary["verdict"] == "pass", told.summary)
+
+
 def discarded(guard, backend, number, sender):
     before = len(backend.accepted())
     client = greeted(guard, number)
@@ -413,6 +424,7 @@ def main():
     guards = {("plain", posture): guard_for(f"plain-{posture}", posture, "false", {}) for posture in POSTURES}
     guards |= {("teaser", posture): guard_for(f"teaser-{posture}", posture, "true", {}) for posture in POSTURES}
     lists = guard_for("lists", "strict", "false", {
+        "policy.gentle": {"posture": '"lenient"', "recipients": '["gentle@example.net"]'},
         "access": {"observe": '["203.0.113.201"]', "discard": '["203.0.113.202", "from:stalker@good-sender.net"]',
                    "deny": '["203.0.113.203", "ptr:mx204.good-sender.net", "helo:bad.good-sender.net", "from:spam@good-sender.net", '
                            '"to:gone@example.net"]',
@@ -424,6 +436,7 @@ def main():
     if suite.case("start", lambda: [guard.start() for guard in everybody], always=True):
         for row in ROWS:
             suite.case(row.name.replace(" ", "-"), play_row, row, guards, table)
+        suite.case("access/gentler-recipient", gentler_recipient, lists, 216)
         suite.case("access/observe", observed, lists, 201)
         suite.case("access/discard-address", discarded, lists, backend, 202, "a@good-sender.net")
         suite.case("access/discard-sender", discarded, lists, backend, 210, "stalker@good-sender.net")
