@@ -26,7 +26,7 @@ const NamedPolicy& PolicySet::choose(const NamedPolicy& of_listener,
 }
 
 bool PolicySet::is_exempt(const Mailbox& recipient) const {
-  return is_exempt_recipient(recipient.local_part) ||
+  return is_exempt_recipient(canonical_local_part(recipient.local_part)) ||
          exempt_.has_address(recipient.local_part, recipient.domain) ||
          exempt_.has_domain(recipient.domain);
 }

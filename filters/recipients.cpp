@@ -27,7 +27,42 @@ std::vector<std::string> meant_by(const std::string& text) {
   return is_entry(rest) ? std::vector{rest} : std::vector<std::string>{};
 }
 
+bool is_atext(char c) {
+  return is_alnum(c) || static_cast<unsigned char>(c) > 127 ||
+         std::string_view("!#$%&'*+-/=?^_`{|}~").find(c) != std::string_view::npos;
+}
+
+bool is_dot_string(std::string_view text) {
+  return !text.empty() && text.front() != '.' && text.back() != '.' &&
+         text.find("..") == std::string_view::npos &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c == '.' || is_atext(c); });
+}
+
+std::string compared(std::string_view local_part, std::string_view domain) {
+  return to_lower(canonical_local_part(local_part) + '@' + std::string(domain));
+}
+
+// An entry with an @ as it is kept.
+std::string compared(std::string_view entry) {
+  const auto at = entry.rfind('@');
+  return at == std::string_view::npos ? to_lower(entry)
+                                      : compared(entry.substr(0, at), entry.substr(at + 1));
+}
+
 }  // namespace
+
+std::string canonical_local_part(std::string_view local_part) {
+  if (local_part.size() < 2 || local_part.front() != '"' || local_part.back() != '"') {
+    return std::string(local_part);
+  }
+  std::string content;
+  const std::string_view quoted = local_part.substr(1, local_part.size() - 2);
+  for (std::size_t i = 0; i < quoted.size(); ++i) {
+    i += quoted[i] == '\\' && i + 1 < quoted.size() ? 1U : 0U;
+    content += quoted[i];
+  }
+  return is_dot_string(content) ? content : std::string(local_part);
+}
 
 void RecipientDomains::add(std::string_view entry) {
   domains_.insert(to_lower(entry));
@@ -54,7 +89,7 @@ bool RecipientDomains::has(std::string_view entry) const {
 }
 
 bool RecipientPatterns::has(std::string_view entry) const {
-  return addresses_.contains(to_lower(entry)) || domains_.has(entry);
+  return addresses_.contains(compared(entry)) || domains_.has(entry);
 }
 
 bool RecipientPatterns::add(std::string_view entry) {
@@ -69,13 +104,12 @@ bool RecipientPatterns::add(std::string_view entry) {
   if (at == 0 || entry.substr(at + 1).starts_with('.') || !is_entry(entry.substr(at + 1))) {
     return false;
   }
-  addresses_.insert(to_lower(entry));
+  addresses_.insert(compared(entry));
   return true;
 }
 
 bool RecipientPatterns::has_address(std::string_view local_part, std::string_view domain) const {
-  return !addresses_.empty() &&
-         addresses_.contains(to_lower(std::string(local_part) + '@' + std::string(domain)));
+  return !addresses_.empty() && addresses_.contains(compared(local_part, domain));
 }
 
 bool RecipientPatterns::has_domain(std::string_view domain) const {

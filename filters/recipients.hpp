@@ -28,6 +28,10 @@ class RecipientDomains {
   std::set<std::string, std::less<>> domains_;
 };
 
+// A local part as it is compared: `"bob"` and `"b\ob"` are bob (RFC 5321 4.1.2, 2.3.11), while
+// `"b ob"` needs its quotes and stays as said. Backends are told what the client said.
+std::string canonical_local_part(std::string_view local_part);
+
 // RecipientPatterns — some recipients: whole addresses, domains, and all names below a domain.
 class RecipientPatterns {
  public:
@@ -35,12 +39,13 @@ class RecipientPatterns {
   bool add(std::string_view entry);
   // Whether this very entry is there.
   bool has(std::string_view entry) const;
+  // `local_part` as the client said it, with quotes or without.
   bool has_address(std::string_view local_part, std::string_view domain) const;
   bool has_domain(std::string_view domain) const;
   bool empty() const { return addresses_.empty() && domains_.empty(); }
 
  private:
-  std::set<std::string, std::less<>> addresses_;  // in lower case, local part included
+  std::set<std::string, std::less<>> addresses_;  // in lower case, local part canonical
   RecipientDomains domains_;
 };
 

@@ -16,6 +16,7 @@
 #include "conf/base/text.hpp"
 #include "conf/reader.hpp"
 #include "filters/filter.hpp"
+#include "filters/recipients.hpp"
 #include "filters/reverse.hpp"
 
 namespace smtpguard::filters {
@@ -69,6 +70,12 @@ Known known(std::string text) {
   return {Known::State::Known, std::move(text)};
 }
 
+Known known_address(const Mailbox& mailbox) {
+  Mailbox compared = mailbox;
+  compared.local_part = canonical_local_part(mailbox.local_part);
+  return known(compared.address());
+}
+
 Known fact_of(Fact fact, const SessionFacts& facts) {
   switch (fact) {
     case Fact::Client:
@@ -87,9 +94,9 @@ Known fact_of(Fact fact, const SessionFacts& facts) {
     case Fact::Helo:
       return facts.helo.empty() ? Known{} : known(facts.helo);
     case Fact::Sender:
-      return facts.sender ? known(facts.sender->address()) : Known{};
+      return facts.sender ? known_address(*facts.sender) : Known{};
     case Fact::Recipient:
-      return facts.recipient ? known(facts.recipient->address()) : Known{};
+      return facts.recipient ? known_address(*facts.recipient) : Known{};
   }
   return {};
 }

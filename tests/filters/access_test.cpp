@@ -138,6 +138,8 @@ TEST(Access, KnowsSendersAndRecipients) {
   EXPECT_EQ(look_up_sender(found, {"", "", ""}), (AccessAnswer{Access::Discard, "from:<>"}));
   EXPECT_EQ(look_up_recipient(found, {"old", "example.org", ""}),
             (AccessAnswer{Access::Deny, "to:old@example.org"}));
+  EXPECT_EQ(look_up_recipient(found, {"\"old\"", "example.org", ""}).access, Access::Deny);
+  EXPECT_EQ(look_up_sender(found, {"\"sp\\am\"", "example.com", ""}).access, Access::Deny);
   EXPECT_EQ(look_up_recipient(found, {"new", "example.org", ""}).access, Access::Unlisted);
 }
 

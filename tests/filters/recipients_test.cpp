@@ -52,5 +52,26 @@ TEST(RecipientPatterns, MatchAddressesAndDomains) {
   EXPECT_FALSE(some.has_domain(""));
 }
 
+TEST(CanonicalLocalPart, DropsQuotesThatAreNotNeeded) {
+  EXPECT_EQ(canonical_local_part("bob"), "bob");
+  EXPECT_EQ(canonical_local_part(R"("bob")"), "bob");
+  EXPECT_EQ(canonical_local_part(R"("b\o\b.x+y")"), "bob.x+y");
+  for (const char* as_said : {R"("b ob")", R"(".bob")", R"("bob.")", R"("b..b")", R"("a@b")",
+                              R"("b\"b")", R"("b\\b")", R"("")", R"(")", ""}) {
+    EXPECT_EQ(canonical_local_part(as_said), as_said);
+  }
+}
+
+TEST(RecipientPatterns, MatchAnAddressInQuotesAsWell) {
+  RecipientPatterns some;
+  EXPECT_TRUE(some.add("bob@example.org"));
+  EXPECT_TRUE(some.add(R"("alice"@example.org)"));
+  EXPECT_TRUE(some.has_address(R"("Bob")", "example.org"));
+  EXPECT_TRUE(some.has_address(R"("b\ob")", "example.org"));
+  EXPECT_TRUE(some.has_address("alice", "example.org"));
+  EXPECT_TRUE(some.has("alice@example.org"));
+  EXPECT_FALSE(some.has_address(R"("b ob")", "example.org"));
+}
+
 }  // namespace
 }  // namespace smtpguard::filters

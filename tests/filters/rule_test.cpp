@@ -168,6 +168,12 @@ TEST(Rule, OneThatLooksAtTheSenderIsAboutThisMessage) {
   EXPECT_EQ(judge.of_recipient(facts).kind, Verdict::Kind::Pass);
 }
 
+TEST(Rule, LooksAtAnAddressWithoutQuotesThatItDoesNotNeed) {
+  SessionFacts facts = facts_of("x");
+  facts.sender = Mailbox{"\"b\\ad\"", "example.com", ""};
+  EXPECT_EQ(found(rule("sender = '^bad@'\nscore = 1\n"), facts).size(), 1U);
+}
+
 TEST(Rule, TakesAnyBytesAndPatternsThatWouldHangOthers) {
   SessionFacts facts = facts_of(std::string(255, 'a'));
   EXPECT_THAT(found(rule("helo = '(a+)+$b'\nscore = 1\n"), facts), IsEmpty());
