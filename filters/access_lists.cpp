@@ -1,7 +1,9 @@
 // How the administrator's lists are searched.
 #include <array>
 #include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "filters/access.hpp"
 #include "filters/reverse.hpp"
@@ -35,6 +37,18 @@ Match match_name(std::string_view kind, const NamePatterns& patterns, std::strin
   constexpr std::size_t kItself = 1000;
   return {entry.starts_with('.') ? entry.size() : kItself,
           std::string(kind) + ':' + std::string(entry)};
+}
+
+// Of several names the one that says most.
+Match match_names(const NamePatterns& patterns, const std::vector<std::string>& names) {
+  Match best;
+  for (const std::string& name : names) {
+    Match match = match_name("ptr", patterns, name);
+    if (match.weight > best.weight) {
+      best = std::move(match);
+    }
+  }
+  return best;
 }
 
 Match match_mailbox(std::string_view kind, const RecipientPatterns& patterns,
@@ -116,20 +130,17 @@ ClientAccess look_up_client(const AccessSettings& lists, const SessionFacts& fac
     return result;
   }
   if (knows_names(lists) && is_looked_up(facts.standing)) {
-    const auto reverse = reverse_of(facts);
-    if (!reverse) {
+    if (!reverse_of(facts)) {
       result.is_open = true;
       return result;
     }
-    if (reverse->confirmation == dns::Confirmation::Confirmed) {
-      result.answer = decide(lists, [&](const AccessList& list) {
-        return match_name("ptr", list.ptr, reverse->name);
-      });
-      if (result.answer.access != Access::Unlisted) {
-        return result;
-      }
+    const ReverseNames names = reverse_names_of(facts);
+    result.answer = decide(
+        lists, [&](const AccessList& list) { return match_names(list.ptr, names.confirmed); });
+    if (result.answer.access != Access::Unlisted) {
+      return result;
     }
-    result.is_unknown = reverse->confirmation == dns::Confirmation::TempError;
+    result.is_unknown = !names.is_complete;
   }
   result.answer = decide(
       lists, [&](const AccessList& list) { return match_name("helo", list.helo, facts.helo); });
@@ -150,12 +161,8 @@ bool is_quiet(const AccessSettings& lists, const SessionFacts& facts) {
   if (quiet.networks.contains(facts.client.address) || !quiet.helo.find(facts.helo).empty()) {
     return true;
   }
-  if (!quiet.ptr.empty()) {
-    const auto reverse = reverse_of(facts);
-    if (reverse && reverse->confirmation == dns::Confirmation::Confirmed &&
-        !quiet.ptr.find(reverse->name).empty()) {
-      return true;
-    }
+  if (!quiet.ptr.empty() && match_names(quiet.ptr, reverse_names_of(facts).confirmed).weight != 0) {
+    return true;
   }
   return (facts.sender && match_sender(quiet, *facts.sender).weight != 0) ||
          (facts.recipient && match_mailbox("to", quiet.to, *facts.recipient).weight != 0);

@@ -63,11 +63,11 @@ constexpr std::array kFacts{FactKey{"client", Fact::Client}, FactKey{"ptr", Fact
 struct Known {
   enum class State : std::uint8_t { Open, Unknown, Known };
   State state = State::Open;
-  std::string text;
+  std::vector<std::string> texts;  // an address may have several names; those there are so far
 };
 
 Known known(std::string text) {
-  return {Known::State::Known, std::move(text)};
+  return {Known::State::Known, {std::move(text)}};
 }
 
 Known known_address(const Mailbox& mailbox) {
@@ -76,21 +76,22 @@ Known known_address(const Mailbox& mailbox) {
   return known(compared.address());
 }
 
+Known known_names(const SessionFacts& facts) {
+  ReverseNames names = reverse_names_of(facts);
+  if (!names.is_complete) {
+    const bool is_open = !reverse_of(facts);
+    return {is_open ? Known::State::Open : Known::State::Unknown, std::move(names.confirmed)};
+  }
+  return names.confirmed.empty() ? known(std::string())
+                                 : Known{Known::State::Known, std::move(names.confirmed)};
+}
+
 Known fact_of(Fact fact, const SessionFacts& facts) {
   switch (fact) {
     case Fact::Client:
       return known(facts.client.address.to_string());
-    case Fact::Ptr: {
-      const auto reverse = reverse_of(facts);
-      if (!reverse) {
-        return {};
-      }
-      if (reverse->confirmation == dns::Confirmation::TempError) {
-        return {Known::State::Unknown, {}};
-      }
-      const bool is_confirmed = reverse->confirmation == dns::Confirmation::Confirmed;
-      return known(is_confirmed ? reverse->name : std::string());
-    }
+    case Fact::Ptr:
+      return known_names(facts);
     case Fact::Helo:
       return facts.helo.empty() ? Known{} : known(facts.helo);
     case Fact::Sender:
@@ -106,9 +107,19 @@ struct Pattern {
   bool is_negated = false;
   std::unique_ptr<const RE2> expression;
 
-  bool matches(std::string_view text) const {
-    return RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), *expression) != is_negated;
+  // The first text with the expression in it, or null.
+  const std::string* find(const std::vector<std::string>& texts) const {
+    const auto found = std::find_if(texts.begin(), texts.end(), [this](const std::string& text) {
+      return RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), *expression);
+    });
+    return found == texts.end() ? nullptr : &*found;
   }
+};
+
+// What came of a rule. Known with an empty text: it does not match.
+struct Matched {
+  Known::State state = Known::State::Known;
+  std::string text;
 };
 
 struct Rule {
@@ -236,26 +247,29 @@ class Rules final : public Filter {
   }
 
  private:
-  // Known with an empty text: it does not match.
-  static Known match(const Rule& rule, const SessionFacts& facts) {
-    Known all = known({});
+  static Matched match(const Rule& rule, const SessionFacts& facts) {
+    Matched all;
     for (const Pattern& pattern : rule.patterns) {
       const Known fact = fact_of(pattern.about.fact, facts);
-      if (fact.state == Known::State::Known && !pattern.matches(fact.text)) {
-        return known({});  // whatever the others would say
+      const std::string* found = pattern.find(fact.texts);
+      const bool is_decided = found != nullptr || fact.state == Known::State::Known;
+      if (is_decided && (found != nullptr) == pattern.is_negated) {
+        return {};  // whatever the others would say
       }
-      if (fact.state != Known::State::Known) {
+      if (!is_decided) {
         // An open answer may still become trouble; trouble stays.
         all.state = all.state == Known::State::Open ? all.state : fact.state;
         continue;
       }
-      all.text += fmt::format("{}{}={}", all.text.empty() ? "" : " ", pattern.about.key, fact.text);
+      all.text +=
+          fmt::format("{}{}={}", all.text.empty() ? "" : " ", pattern.about.key,
+                      found != nullptr ? *found : fmt::to_string(fmt::join(fact.texts, ",")));
     }
     return all;
   }
 
   static void apply(const Rule& rule, const SessionFacts& facts, Findings& findings) {
-    Known matched = match(rule, facts);
+    Matched matched = match(rule, facts);
     Finding finding;
     finding.test = &kTest;
     finding.label = rule.name;

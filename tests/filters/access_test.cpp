@@ -112,6 +112,33 @@ TEST(Access, DecidesByAddressThenByNameThenByHelo) {
   EXPECT_EQ(look_up_client(found, by_helo).answer, (AccessAnswer{Access::Deny, "helo:ylmf-pc"}));
 }
 
+// An address with two names; `second` is what asking for the second one's addresses gave.
+SessionFacts with_two_names(dns::Outcome second) {
+  SessionFacts facts = client("192.0.2.10");
+  dns::Answer ptr = dns::without_records(dns::Outcome::Found);
+  ptr.names = {"a.other.example", "mx.bad.example"};
+  facts.dns.answer({dns::reverse_name(facts.client.address), dns::RecordType::PTR}, ptr);
+  dns::Answer forward = dns::without_records(dns::Outcome::Found);
+  forward.addresses = {facts.client.address};
+  for (const dns::Question& question : dns::forward_questions(facts.client.address, ptr)) {
+    const bool is_first = question.name == "a.other.example";
+    const bool is_found = is_first || second == dns::Outcome::Found;
+    facts.dns.answer(question, is_found ? forward : dns::without_records(second));
+  }
+  return facts;
+}
+
+TEST(Access, LooksAtEveryConfirmedName) {
+  const auto found = lists("deny = [\"ptr:.bad.example\"]\nquiet = [\"ptr:.bad.example\"]");
+  const SessionFacts both = with_two_names(dns::Outcome::Found);
+  EXPECT_EQ(look_up_client(found, both).answer, (AccessAnswer{Access::Deny, "ptr:.bad.example"}));
+  EXPECT_TRUE(is_quiet(found, both));
+  const SessionFacts trouble = with_two_names(dns::Outcome::Timeout);
+  EXPECT_EQ(look_up_client(found, trouble).answer.access, Access::Unlisted);
+  EXPECT_TRUE(look_up_client(found, trouble).is_unknown);
+  EXPECT_FALSE(is_quiet(found, trouble));
+}
+
 TEST(Access, DoesNotRefuseByHeloWhileTheNameCouldNotBeLookedUp) {
   const std::string toml = "[access]\nallow = [\"ptr:.good.example\"]\ndeny = [\"helo:ylmf-pc\"]\n";
   const auto rules = test::rulebook_of(toml);

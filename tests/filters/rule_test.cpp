@@ -101,6 +101,35 @@ TEST(Rule, APatternBehindAnExclamationMarkMustNotMatch) {
   EXPECT_THAT(found(toml, genuine), IsEmpty());
 }
 
+TEST(Rule, LooksAtEveryConfirmedName) {
+  const auto facts_with = [](dns::Outcome second) {
+    SessionFacts facts = facts_of("x");
+    dns::Answer ptr = dns::without_records(dns::Outcome::Found);
+    ptr.names = {"a.example.net", "b.friend.example"};
+    facts.dns.answer({dns::reverse_name(facts.client.address), dns::RecordType::PTR}, ptr);
+    dns::Answer forward = dns::without_records(dns::Outcome::Found);
+    forward.addresses = {facts.client.address};
+    for (const dns::Question& question : dns::forward_questions(facts.client.address, ptr)) {
+      const bool is_found = question.name == "a.example.net" || second == dns::Outcome::Found;
+      facts.dns.answer(question, is_found ? forward : dns::without_records(second));
+    }
+    return facts;
+  };
+  const std::string is_friend = rule("ptr = 'friend'\nscore = 1\n");
+  const std::string is_stranger = rule("ptr = '!friend'\nscore = 1\n");
+  const SessionFacts both = facts_with(dns::Outcome::Found);
+  ASSERT_EQ(found(is_friend, both).size(), 1U);
+  EXPECT_EQ(found(is_friend, both)[0].detail, "ptr=b.friend.example");
+  EXPECT_THAT(found(is_stranger, both), IsEmpty());
+  // The name that is not known could be the one.
+  const SessionFacts trouble = facts_with(dns::Outcome::Timeout);
+  for (const std::string& toml : {is_friend, is_stranger}) {
+    ASSERT_EQ(found(toml, trouble).size(), 1U);
+    EXPECT_EQ(found(toml, trouble)[0].outcome, Outcome::TempError);
+  }
+  EXPECT_EQ(found(rule("ptr = 'a\\.example'\nscore = 1\n"), trouble)[0].outcome, Outcome::Fail);
+}
+
 TEST(Rule, TroubleWithTheReverseDnsIsNoEvidence) {
   const std::string toml = rule("helo = 'google\\.com$'\nptr = '!\\.google\\.com$'\nscore = 6\n");
   SessionFacts facts = facts_of("mail.google.com");
