@@ -43,6 +43,52 @@ bool is_well_known_field(std::string_view name) {
                      [&](std::string_view known) { return equals_ignoring_case(known, name); });
 }
 
+// Words end at any blank or control character: "AUTH\tPLAIN" is one as well.
+bool is_blank(char c) {
+  return static_cast<unsigned char>(c) <= ' ';
+}
+
+// The next word of `line` from `at` on, which is moved behind it.
+std::string_view next_word(std::string_view line, std::size_t& at) {
+  while (at < line.size() && is_blank(line[at])) {
+    ++at;
+  }
+  const std::size_t begin = at;
+  while (at < line.size() && !is_blank(line[at])) {
+    ++at;
+  }
+  return line.substr(begin, at - begin);
+}
+
+template <std::size_t N>
+bool is_one_of(std::string_view word, const std::array<std::string_view, N>& words) {
+  return std::any_of(words.begin(), words.end(),
+                     [&](std::string_view other) { return equals_ignoring_case(other, word); });
+}
+
+// Where the secret of one line begins; npos: it has none.
+std::size_t secret_in(std::string_view line) {
+  constexpr std::array kBeforeMechanism = std::to_array<std::string_view>({"AUTH", "AUTHENTICATE"});
+  constexpr std::array kBeforeSecret = std::to_array<std::string_view>(
+      {"PASS", "LOGIN", "APOP", "OPER", "Authorization:", "Proxy-Authorization:", "Cookie:"});
+  std::size_t at = 0;
+  // IMAP says a tag first.
+  for (int i = 0; i < 2; ++i) {
+    const std::string_view word = next_word(line, at);
+    if (is_one_of(word, kBeforeMechanism)) {
+      next_word(line, at);
+      return at;
+    }
+    // "Authorization:Basic" needs no blank.
+    const auto colon = word.find(':');
+    if (is_one_of(word.substr(0, colon == std::string_view::npos ? colon : colon + 1),
+                  kBeforeSecret)) {
+      return colon == std::string_view::npos ? at : at - word.size() + colon + 1;
+    }
+  }
+  return std::string_view::npos;
+}
+
 }  // namespace
 
 bool learn_from_bytes(std::string_view bytes, filters::Misbehaviour& seen) {
@@ -54,7 +100,7 @@ bool learn_from_bytes(std::string_view bytes, filters::Misbehaviour& seen) {
     return false;
   }
   seen.foreign_protocol = name;
-  seen.foreign_bytes = bytes.substr(0, kKeptBytes);
+  seen.foreign_bytes = without_secrets(bytes).substr(0, kKeptBytes);
   return true;
 }
 
@@ -78,20 +124,25 @@ void learn_from_bad_line(const BadLine& line, filters::Misbehaviour& seen) {
 }
 
 std::string for_log(const BadLine& line, const filters::Misbehaviour& seen) {
-  if (line.verb == smtp::Verb::Auth) {
-    // "AUTH LOGIN secret"
-    const auto mechanism = line.text.find(' ');
-    const auto secret =
-        mechanism == std::string_view::npos ? mechanism : line.text.find(' ', mechanism + 1);
-    return std::string(line.text.substr(0, secret));
-  }
   if (line.verb == smtp::Verb::Unknown && !seen.message_line.empty()) {
     return std::string(kText);
   }
   // Who takes no answer to AUTH goes on with name and password.
   const bool may_be_secret = line.verb == smtp::Verb::Unknown && seen.auth != 0 &&
                              line.text.find(' ') == std::string_view::npos;
-  return std::string(may_be_secret ? kNotShown : line.text);
+  return std::string(may_be_secret ? kNotShown : without_secrets(line.text));
+}
+
+std::string_view without_secrets(std::string_view bytes) {
+  for (std::size_t begin = 0; begin < bytes.size();) {
+    const std::size_t end = std::min(bytes.find_first_of("\r\n", begin), bytes.size());
+    const std::size_t secret = secret_in(bytes.substr(begin, end - begin));
+    if (secret != std::string_view::npos) {
+      return bytes.substr(0, begin + secret);
+    }
+    begin = end + 1;
+  }
+  return bytes;
 }
 
 }  // namespace smtpguard::session

@@ -25,4 +25,7 @@ void learn_from_bad_line(const BadLine& line, filters::Misbehaviour& seen);
 // message.
 std::string for_log(const BadLine& line, const filters::Misbehaviour& seen);
 
+// The bytes up to what a client says to log in, with SMTP or another protocol.
+std::string_view without_secrets(std::string_view bytes);
+
 }  // namespace smtpguard::session

@@ -259,7 +259,9 @@ void Session::tell(const smtp::Note& note) {
   }
   // What follows DATA is a message, and its text is nobody's business but the recipient's.
   const bool is_text = note.after == smtp::Verb::Data || !facts_.misbehaviour.message_line.empty();
-  const std::string_view shown = is_text ? std::string_view() : note.bytes;
+  // What follows AUTH may be name and password.
+  const bool may_be_secret = note.after == smtp::Verb::Auth || facts_.misbehaviour.auth != 0;
+  const std::string_view shown = is_text || may_be_secret ? std::string_view() : note.bytes;
   context_.log.early(facts_, {is_pipelining ? "pipelining" : "bare-lf", stage_of(note.after), shown,
                               note.count, seconds_since_connect()});
 }

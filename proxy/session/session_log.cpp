@@ -1,4 +1,5 @@
 #include "proxy/session/session_log.hpp"
+#include "proxy/session/conduct.hpp"
 
 #include <fmt/format.h>
 
@@ -180,7 +181,7 @@ void SessionLog::early(const SessionFacts& facts, const OutOfTurn& bytes) {
     line.add("what", bytes.what).add("after", bytes.after).add_seconds("seconds", bytes.seconds);
     line.add_number("bytes", bytes.count);
     if (!bytes.bytes.empty()) {
-      line.add("text", bytes.bytes.substr(0, kShownBytes));
+      line.add("text", without_secrets(bytes.bytes).substr(0, kShownBytes));
     }
   });
 }

@@ -66,5 +66,29 @@ TEST(Conduct, KeepsSecretsOutOfTheLog) {
   EXPECT_EQ(for_log({"Subject: a secret"}, seen), "(text of a message)");
 }
 
+TEST(Conduct, CutsBytesBeforeTheSecret) {
+  struct Row {
+    std::string_view bytes;
+    std::string_view shown;
+  };
+  for (const Row& row : {
+           Row{"EHLO a\r\nAUTH PLAIN secret\r\n", "EHLO a\r\nAUTH PLAIN"},
+           Row{"auth\tlogin\nsecret\nsecret\n", "auth\tlogin"},
+           Row{"USER x\r\nPASS secret\r\n", "USER x\r\nPASS"},
+           Row{"a1 LOGIN user secret\r\n", "a1 LOGIN"},
+           Row{"a1 AUTHENTICATE PLAIN secret\r\n", "a1 AUTHENTICATE PLAIN"},
+           Row{"GET / HTTP/1.1\r\nAuthorization: Basic secret", "GET / HTTP/1.1\r\nAuthorization:"},
+           Row{"GET / HTTP/1.1\nauthorization:secret", "GET / HTTP/1.1\nauthorization:"},
+           Row{"MAIL FROM:<pass@example.org>\r\n", "MAIL FROM:<pass@example.org>\r\n"},
+           Row{"EHLO a\r\nNOOP", "EHLO a\r\nNOOP"},
+           Row{"AUTH", "AUTH"},
+           Row{"", ""},
+       }) {
+    EXPECT_EQ(without_secrets(row.bytes), row.shown);
+  }
+  EXPECT_EQ(after({"USER x\r\nPASS secret"}).foreign_bytes, "USER x\r\nPASS");
+  EXPECT_EQ(for_log({"PASS secret"}, {}), "PASS");
+}
+
 }  // namespace
 }  // namespace smtpguard::session
