@@ -17,6 +17,16 @@ constexpr std::size_t kReplyRead = 8192;
 
 }  // namespace
 
+net::Io Backend::Connection::read_some(std::span<char> into) {
+  const net::Io io = tls ? tls->read_some(into) : net::read_some(socket, into);
+  reads_after_writing = io.waits_for_other;
+  return io;
+}
+
+net::Io Backend::Connection::write_some(std::string_view bytes) {
+  return tls ? tls->write_some(bytes) : net::write_some(socket, bytes);
+}
+
 net::Awaitable<smtp::Reply> Backend::ask(const smtp::Question& question) {
   hear_unasked(question);
   const bool is_new = needs_new_connection(question);
@@ -27,9 +37,9 @@ net::Awaitable<smtp::Reply> Backend::ask(const smtp::Question& question) {
   if (!connection_) {
     co_return smtp::unavailable();
   }
-  smtp::ClientDialog& dialog = connection_->dialog;
-  dialog.ask(question);
+  connection_->dialog.ask(question);
   while (true) {
+    smtp::ClientDialog& dialog = connection_->dialog;
     smtp::ClientAction action = dialog.next_action();
     const TimePoint deadline = SteadyClock::now() + time_for(action.stage);
     switch (action.kind) {
@@ -43,7 +53,13 @@ net::Awaitable<smtp::Reply> Backend::ask(const smtp::Question& question) {
       case Kind::Read:
         co_await receive(deadline);
         break;
+      case Kind::Handshake:
+        co_await shake_hands(deadline);
+        break;
       case Kind::Answer:
+        if (tries_plaintext(question)) {
+          break;
+        }
         if (is_new && !wait_.is_aborted()) {
           tell_change(dialog.is_open() || action.reply != smtp::unavailable());
         }
@@ -93,10 +109,51 @@ net::Awaitable<void> Backend::connect() {
   connection.dialog.on_connected();
 }
 
+net::Awaitable<void> Backend::shake_hands(TimePoint deadline) {
+  Connection& connection = *connection_;
+  connection.tls =
+      net::TlsStream::begin(settings_.tls_context, connection.socket, net::TlsStream::Role::Client);
+  while (connection.tls) {
+    const net::Io io = connection.tls->shake_hands();
+    if (io.status == net::Io::Status::Done) {
+      connection.dialog.on_tls_established();
+      co_return;
+    }
+    if (io.status != net::Io::Status::WouldBlock) {
+      const std::string& text = connection.tls->error_text();
+      connection.dialog.on_handshake_failed(text.empty() ? net::why(io) : text);
+      co_return;
+    }
+    const net::Wake wake = co_await wait_.ready(connection.socket, deadline, io.waits_for_other);
+    if (wake == net::Wake::Abort) {
+      connection.dialog.on_lost("we are stopping");
+      co_return;
+    }
+    if (wake == net::Wake::Deadline) {
+      connection.dialog.on_handshake_failed("timeout");
+      co_return;
+    }
+  }
+  connection.dialog.on_handshake_failed("out of memory");
+}
+
+bool Backend::tries_plaintext(const smtp::Question& question) {
+  const smtp::ClientDialog& dialog = connection_->dialog;
+  if (!dialog.has_failed_handshake() || settings_.tls != smtp::BackendTls::Opportunistic) {
+    return false;
+  }
+  trouble_ = dialog.trouble() + "; going on in plaintext";
+  smtp::ClientIdentity identity = identity_;
+  identity.tls = smtp::BackendTls::Off;
+  connection_ = std::make_unique<Connection>(context_.io, std::move(identity));
+  connection_->dialog.ask(question);
+  return true;
+}
+
 net::Awaitable<void> Backend::send(std::string_view bytes, TimePoint deadline) {
   Connection& connection = *connection_;
   while (!bytes.empty()) {
-    const net::Io io = net::write_some(connection.socket, bytes);
+    const net::Io io = connection.write_some(bytes);
     if (io.status == net::Io::Status::Broken) {
       // The reason may be waiting to be read: a 421 said just before the close.
       if (!read_now()) {
@@ -108,8 +165,8 @@ net::Awaitable<void> Backend::send(std::string_view bytes, TimePoint deadline) {
     if (bytes.empty()) {
       co_return;
     }
-    const net::Wake wake = co_await wait_.writable(connection.socket, deadline);
-    if (wake != net::Wake::Ready) {
+    const net::Wake wake = co_await wait_.ready(connection.socket, deadline, !io.waits_for_other);
+    if (wake != net::Wake::Ready && wake != net::Wake::Nudge) {
       connection.dialog.on_lost(wake == net::Wake::Deadline ? "timeout in writing"
                                                             : "we are stopping");
       co_return;
@@ -120,7 +177,8 @@ net::Awaitable<void> Backend::send(std::string_view bytes, TimePoint deadline) {
 net::Awaitable<void> Backend::receive(TimePoint deadline) {
   Connection& connection = *connection_;
   while (!read_now()) {
-    const net::Wake wake = co_await wait_.readable(connection.socket, deadline);
+    const net::Wake wake =
+        co_await wait_.ready(connection.socket, deadline, connection.reads_after_writing);
     if (wake == net::Wake::Ready || wake == net::Wake::Nudge) {
       continue;  // a nudge is the session's matter and comes to it after the answer
     }
@@ -131,8 +189,7 @@ net::Awaitable<void> Backend::receive(TimePoint deadline) {
 
 bool Backend::read_now() {
   Connection& connection = *connection_;
-  const net::Io io =
-      net::read_some(connection.socket, std::span(context_.scratch.data(), kReplyRead));
+  const net::Io io = connection.read_some(std::span(context_.scratch.data(), kReplyRead));
   switch (io.status) {
     case net::Io::Status::WouldBlock:
       return false;
@@ -216,7 +273,10 @@ void Backend::drop() {
   early_refusal_.reset();
   if (connection_ && connection_->dialog.is_open()) {
     // Not waited for: the answer changes nothing, and the close follows.
-    net::write_some(connection_->socket, "QUIT\r\n");
+    connection_->write_some("QUIT\r\n");
+    if (connection_->tls) {
+      connection_->tls->close();
+    }
   }
   abort();
 }

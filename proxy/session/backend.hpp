@@ -7,11 +7,13 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
 #include "proxy/net/socket_wait.hpp"
 #include "proxy/net/tcp.hpp"
+#include "proxy/net/tls_stream.hpp"
 #include "proxy/session/context.hpp"
 #include "proxy/smtp/client_dialog.hpp"
 
@@ -51,13 +53,21 @@ class Backend {
   struct Connection {
     Connection(net::asio::io_context& io, smtp::ClientIdentity identity)
         : socket(io.get_executor()), dialog(std::move(identity)) {}
+    net::Io read_some(std::span<char> into);
+    net::Io write_some(std::string_view bytes);
+
     net::Socket socket;
+    std::unique_ptr<net::TlsStream> tls;  // goes before its socket
+    bool reads_after_writing = false;     // what TLS has to do first
     smtp::ClientDialog dialog;
   };
 
   void hear_unasked(const smtp::Question& question);
   bool needs_new_connection(const smtp::Question& question) const;
   net::Awaitable<void> connect();
+  net::Awaitable<void> shake_hands(TimePoint deadline);
+  // The handshake has failed, and plaintext will do: another connection without TLS.
+  bool tries_plaintext(const smtp::Question& question);
   net::Awaitable<void> send(std::string_view bytes, TimePoint deadline);
   net::Awaitable<void> receive(TimePoint deadline);
   // Reads what is there; false: nothing was.

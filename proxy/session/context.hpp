@@ -13,6 +13,7 @@
 #include "proxy/net/deadline_wheel.hpp"
 #include "proxy/net/types.hpp"
 #include "proxy/session/admission.hpp"
+#include "proxy/session/handshake_memory.hpp"
 #include "proxy/session/ledger.hpp"
 #include "proxy/session/list_watch.hpp"
 #include "proxy/session/session_log.hpp"
@@ -42,6 +43,7 @@ struct Context {
   std::string encoded;
   // Null: nobody wants to know after a crash.
   Ledger* ledger = nullptr;
+  HandshakeMemory failed_handshakes{};
 };
 
 // 10 characters without vowels or look-alikes, random: says nothing about load, and fits

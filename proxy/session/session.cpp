@@ -231,6 +231,10 @@ net::Awaitable<void> Session::start_tls(const smtp::Reply& go_ahead) {
     record_.ending = Ending::TlsFailed;
     record_.ending_detail = trouble;
     context_.log.tls_failed(facts_, trouble);
+    if (client_.lost() != ClientChannel::Loss::Aborted) {
+      context_.failed_handshakes.remember(facts_.client.address,
+                                          SteadyClock::now() + config_->tls.retry_after);
+    }
     is_ended_ = true;
     co_return;
   }
@@ -418,7 +422,9 @@ smtp::Offer Session::offer() const {
   // Nor could anybody slip commands in under TLS.
   offer.pipelining = facts_.standing == filters::Standing::Allowed || client_.tls() != nullptr;
   if (config_->tls.context && client_.tls() == nullptr) {
-    offer.start_tls = smtp::StartTls::Offered;
+    offer.start_tls = context_.failed_handshakes.knows(facts_.client.address, SteadyClock::now())
+                          ? smtp::StartTls::Withheld
+                          : smtp::StartTls::Offered;
   }
   return offer;
 }
@@ -441,6 +447,8 @@ std::string Session::trace_header() const {
   facts.hostname = config_->hostname;
   facts.session_id = facts_.id;
   facts.is_esmtp = facts_.is_esmtp;
+  const TlsFacts agreed = client_.tls() != nullptr ? client_.tls()->facts() : TlsFacts{};
+  facts.tls = client_.tls() != nullptr ? &agreed : nullptr;
   facts.when = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
   return smtp::build_trace_header(facts);
 }
@@ -454,6 +462,10 @@ smtp::ClientIdentity Session::identity() const {
   identity.is_esmtp = dialog_.is_esmtp();
   identity.hostname = config_->hostname;
   identity.session_id = facts_.id;
+  if (client_.tls() != nullptr) {
+    identity.client_tls = client_.tls()->facts();
+  }
+  identity.tls = config_->backend.tls;
   return identity;
 }
 

@@ -16,6 +16,12 @@ constexpr std::array<conf::Word<Identity>, 4> kIdentities{{
     {"none", Identity::None},
 }};
 
+constexpr std::array<conf::Word<smtp::BackendTls>, 3> kBackendTls{{
+    {"off", smtp::BackendTls::Off},
+    {"opportunistic", smtp::BackendTls::Opportunistic},
+    {"required", smtp::BackendTls::Required},
+}};
+
 constexpr std::array<conf::Word<LogSettings::Format>, 2> kFormats{{
     {"text", LogSettings::Format::Text},
     {"json", LogSettings::Format::Json},
@@ -130,6 +136,8 @@ BackendSettings read_backend(conf::Reader section) {
                     "none: the backend sees the proxy's address for every client; if it trusts "
                     "that address (mynetworks, relay from local) it is an open relay");
   }
+  section.word("tls", backend.tls, kBackendTls);
+  backend.tls_context = read_backend_tls(section, backend.tls);
   section.duration("connect_timeout", backend.connect_timeout, kOneWait);
   section.duration("greeting_timeout", backend.greeting_timeout, kOneWait);
   section.duration("reply_timeout", backend.reply_timeout, kOneWait);

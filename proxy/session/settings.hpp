@@ -58,6 +58,8 @@ std::string_view to_string(Identity identity);
 struct BackendSettings {
   Endpoint address;
   Identity identity = Identity::ProxyV2;
+  smtp::BackendTls tls = smtp::BackendTls::Off;
+  net::TlsContext::Pointer tls_context;  // null: off
   Milliseconds connect_timeout = 10s;
   Milliseconds greeting_timeout = 60s;
   Milliseconds reply_timeout = 300s;  // MAIL, RCPT and the rest (RFC 5321 4.5.3.2)

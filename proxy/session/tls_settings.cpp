@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "conf/base/escape.hpp"
+#include "conf/base/text.hpp"
 #include "conf/reader.hpp"
 
 namespace smtpguard::session {
@@ -109,6 +110,7 @@ TlsSettings read_tls(conf::Reader section) {
   }
   section.duration("handshake_timeout", tls.handshake_timeout,
                    {Milliseconds(1000), Milliseconds(300'000)});
+  section.duration("retry_after", tls.retry_after, {Milliseconds(0), Milliseconds(86'400'000)});
   if (identities.empty()) {
     return tls;
   }
@@ -119,6 +121,39 @@ TlsSettings read_tls(conf::Reader section) {
     section.error("certificates", context.error().text);
   }
   return tls;
+}
+
+net::TlsContext::Pointer read_backend_tls(conf::Reader& section, smtp::BackendTls mode) {
+  net::TlsPeerRules rules;
+  rules.is_verified = mode == smtp::BackendTls::Required;
+  std::string path;
+  section.file_path("ca_file", path);
+  if (section.string("tls_name", rules.name) && !rules.name.empty() && !is_host_name(rules.name)) {
+    section.error("tls_name", "\"" + escape(rules.name) + "\" is no host name");
+  }
+  if (mode == smtp::BackendTls::Off) {
+    return nullptr;
+  }
+  if (rules.is_verified && path.empty()) {
+    section.error("ca_file",
+                  "missing; expected: the certificate (PEM) of who has signed that of "
+                  "the backend, since backend.tls is \"required\"");
+    return nullptr;
+  }
+  if (rules.is_verified) {
+    auto content = section.content_of(path, kPemLimit);
+    if (!content) {
+      section.error("ca_file", content.error().text);
+      return nullptr;
+    }
+    rules.authorities = std::move(*content);
+  }
+  auto context = net::TlsContext::for_backend(rules);
+  if (!context) {
+    section.error("ca_file", escape(path) + ' ' + context.error().text);
+    return nullptr;
+  }
+  return std::move(*context);
 }
 
 }  // namespace smtpguard::session

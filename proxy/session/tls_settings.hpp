@@ -7,6 +7,7 @@
 
 #include "conf/base/clock.hpp"
 #include "proxy/net/tls_context.hpp"
+#include "proxy/smtp/hand_off.hpp"
 
 namespace smtpguard::conf {
 class Reader;
@@ -17,8 +18,11 @@ namespace smtpguard::session {
 struct TlsSettings {
   net::TlsContext::Pointer context;  // null: STARTTLS is not offered
   Milliseconds handshake_timeout{30'000};
+  Milliseconds retry_after{3'600'000};  // until STARTTLS is offered again to whom it failed
 };
 
 TlsSettings read_tls(conf::Reader section);
+// tls, ca_file and tls_name of [backend]; null: nothing is spoken but plaintext.
+net::TlsContext::Pointer read_backend_tls(conf::Reader& section, smtp::BackendTls mode);
 
 }  // namespace smtpguard::session

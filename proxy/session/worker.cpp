@@ -119,7 +119,7 @@ void Worker::reconfigure(std::shared_ptr<const RuntimeConfig> config,
     }
   }
   const BackendSettings& now = context_.config->backend;
-  if (now.address != before.address || now.identity != before.identity) {
+  if (now.address != before.address || now.identity != before.identity || now.tls != before.tls) {
     context_.backend_capabilities.reset();
     context_.backend_is_up.reset();
     learn_capabilities();
@@ -196,6 +196,7 @@ net::Awaitable<void> Worker::learn() {
     // Only version 2 has LOCAL. Version 1's UNKNOWN breaks Postfix and Haraka, so the probe names
     // the backend's own address; XCLIENT is not said for ourselves.
     identity.hand_off = config->backend.identity;
+    identity.tls = config->backend.tls;
     identity.client = config->backend.address;
     identity.destination = config->backend.address;
     backend.set_identity(identity);

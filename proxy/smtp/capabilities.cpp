@@ -27,6 +27,8 @@ Capabilities parse_capabilities(const std::vector<std::string>& lines) {
       found.dsn = true;
     } else if (keyword == "ENHANCEDSTATUSCODES") {
       found.enhanced_status_codes = true;
+    } else if (keyword == "STARTTLS") {
+      found.start_tls = true;
     } else if (keyword == "SIZE") {
       found.has_size = true;
       found.size = parse_number(rest).value_or(0);

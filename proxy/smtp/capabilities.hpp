@@ -17,6 +17,7 @@ struct Capabilities {
   bool smtp_utf8 = false;
   bool dsn = false;
   bool enhanced_status_codes = false;
+  bool start_tls = false;
   bool has_size = false;
   std::uint64_t size = 0;  // 0: no fixed maximum is in force
   std::string xclient;     // the attribute names behind XCLIENT; empty: not offered

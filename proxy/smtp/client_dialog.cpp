@@ -68,6 +68,10 @@ ClientAction ClientDialog::next_action() {
     case Step::Connect:
       action.kind = ClientAction::Kind::Connect;
       break;
+    case Step::Handshake:
+      action.kind = ClientAction::Kind::Handshake;
+      action.stage = ClientAction::Stage::Greeting;
+      break;
     default:
       action.kind = ClientAction::Kind::Read;
       action.stage = stage();
@@ -109,7 +113,8 @@ void ClientDialog::on_connected() {
   if (identity_.hand_off == HandOff::ProxyV2) {
     write_ = identity_.is_probe
                  ? build_proxy_v2_local()
-                 : build_proxy_v2(identity_.client, identity_.destination, identity_.session_id);
+                 : build_proxy_v2(identity_.client, identity_.destination, identity_.session_id,
+                                  identity_.client_tls ? &*identity_.client_tls : nullptr);
   } else if (identity_.hand_off == HandOff::ProxyV1) {
     write_ = build_proxy_v1(identity_.client, identity_.destination);
   }
@@ -120,7 +125,8 @@ void ClientDialog::on_bytes(std::string_view bytes) {
     // What comes before our command was written cannot answer it: two replies to one EHLO would
     // shift all that follow, and the 250 for one recipient would be told for another.
     const bool reply_is_due = step_ != Step::Ready && step_ != Step::Closed &&
-                              step_ != Step::Connect && !answer_ && write_.empty();
+                              step_ != Step::Connect && step_ != Step::Handshake && !answer_ &&
+                              write_.empty();
     if (!reply_is_due) {
       return on_unasked(bytes);
     }
@@ -170,6 +176,8 @@ void ClientDialog::on_reply(const Reply& reply) {
     case Step::Ehlo2:
     case Step::Helo2:
       return on_hello(reply);
+    case Step::StartTls:
+      return on_start_tls(reply);
     case Step::Xclient:
       return on_xclient(reply);
     case Step::Asked:
@@ -178,6 +186,7 @@ void ClientDialog::on_reply(const Reply& reply) {
       return on_reply_in_body(reply);
     case Step::Closed:
     case Step::Connect:
+    case Step::Handshake:
     case Step::Ready:
       break;
   }
@@ -198,16 +207,21 @@ void ClientDialog::on_greeting(const Reply& reply) {
   if (reply.code != 220) {
     return fail_with("greeted", reply);
   }
-  say_hello(identity_.is_esmtp || identity_.is_probe || identity_.hand_off == HandOff::Xclient
-                ? Step::Ehlo
-                : Step::Helo);
+  say_hello(identity_.tls == BackendTls::Off ? first_hello() : Step::Ehlo);
+}
+
+ClientDialog::Step ClientDialog::first_hello() const {
+  return identity_.is_esmtp || identity_.is_probe || identity_.hand_off == HandOff::Xclient
+             ? Step::Ehlo
+             : Step::Helo;
 }
 
 bool ClientDialog::knows_the_client() const {
   if (identity_.is_probe || identity_.hand_off == HandOff::None) {
     return false;
   }
-  const bool before_xclient = step_ == Step::Greeting || step_ == Step::Ehlo || step_ == Step::Helo;
+  const bool before_xclient = step_ == Step::Greeting || step_ == Step::Ehlo ||
+                              step_ == Step::Helo || step_ == Step::StartTls;
   return identity_.hand_off != HandOff::Xclient || !before_xclient;
 }
 
@@ -241,9 +255,16 @@ void ClientDialog::on_hello(const Reply& reply) {
   if (said_ehlo) {
     capabilities_ = parse_capabilities(reply.lines);
   }
+  if (goes_on_with_tls()) {
+    return;
+  }
   // After a refused EHLO we have learned that there is nothing; a client's own HELO teaches
   // nothing.
   has_learned_ = said_ehlo || !has_extensions_;
+  after_hello();
+}
+
+void ClientDialog::after_hello() {
   const bool xclient_is_due = identity_.hand_off == HandOff::Xclient && !identity_.is_probe &&
                               (step_ == Step::Ehlo || step_ == Step::Helo);
   if (!xclient_is_due) {
@@ -401,6 +422,10 @@ std::string_view ClientDialog::what_was_asked() const {
     case Step::Helo:
     case Step::Helo2:
       return "HELO";
+    case Step::StartTls:
+      return "STARTTLS";
+    case Step::Handshake:
+      return "the TLS handshake";
     case Step::Xclient:
       return "XCLIENT";
     case Step::Asked:

@@ -4,7 +4,8 @@
 // Fails: any trouble is an Answer of 451 with trouble() saying what it was; the connection is then
 // over (is_over()) and the next MAIL needs a new one. Trouble here is never a 5xx for the client.
 //
-//   connect, PROXY header ──► 220 ──► EHLO ──► (XCLIENT ──► 220 ──► EHLO) ──► the questions
+//   connect, PROXY header ──► 220 ──► EHLO ──► (STARTTLS ──► 220 ──► handshake ──► EHLO)
+//   ──► (XCLIENT ──► 220 ──► EHLO) ──► the questions
 //
 // RFC 5321 4.2 (replies), 4.3.2 (which reply to what). A reply belongs to exactly one command:
 // bytes that answer nothing end the connection, since it is out of step (a premature 250 would be
@@ -17,6 +18,7 @@
 #include <string_view>
 
 #include "conf/base/ip_address.hpp"
+#include "conf/base/tls_facts.hpp"
 #include "proxy/smtp/capabilities.hpp"
 #include "proxy/smtp/hand_off.hpp"
 #include "proxy/smtp/question.hpp"
@@ -32,17 +34,20 @@ struct ClientIdentity {
   Endpoint destination;  // where the client connected to
   std::string helo;      // as the client said it
   bool is_esmtp = true;
-  std::string hostname;    // ours, for the EHLO before XCLIENT
-  std::string session_id;  // PROXY v2 UNIQUE_ID
+  std::string hostname;                // ours, for the EHLO before XCLIENT
+  std::string session_id;              // PROXY v2 UNIQUE_ID
+  std::optional<TlsFacts> client_tls;  // what the client speaks; PROXY v2 tells it
+  BackendTls tls = BackendTls::Off;    // what we speak to the backend
 };
 
 struct ClientAction {
   enum class Kind : std::uint8_t {
-    Connect,  // then on_connected(), or on_lost()
-    Write,    // `bytes`
-    Read,     // on_bytes(), or on_lost(); `stage` gives the time
-    Answer,   // `reply` answers the question
-    Idle,     // nothing is due: ask()
+    Connect,    // then on_connected(), or on_lost()
+    Write,      // `bytes`
+    Read,       // on_bytes(), or on_lost(); `stage` gives the time
+    Handshake,  // on_tls_established(), or on_handshake_failed()
+    Answer,     // `reply` answers the question
+    Idle,       // nothing is due: ask()
   };
   enum class Stage : std::uint8_t { Greeting, Command, Data, EndOfData };
   Kind kind = Kind::Idle;
@@ -66,6 +71,9 @@ class ClientDialog {
 
   void on_connected();
   void on_bytes(std::string_view bytes);
+  void on_tls_established();
+  // Whoever may speak plaintext has to do so in a new connection: this one is over.
+  void on_handshake_failed(std::string_view why);
   // Connect failed, the backend closed, reset, or was too slow: "connect: connection refused".
   void on_lost(std::string_view why);
 
@@ -80,6 +88,7 @@ class ClientDialog {
   // What the backend said to our EHLO; meaningful once is_open() was true.
   const Capabilities& capabilities() const { return capabilities_; }
   bool has_learned() const { return has_learned_; }
+  bool has_failed_handshake() const { return has_failed_handshake_; }
 
  private:
   enum class Step : std::uint8_t {
@@ -88,6 +97,8 @@ class ClientDialog {
     Greeting,
     Ehlo,
     Helo,
+    StartTls,  // its 220
+    Handshake,
     Xclient,  // its 220
     Ehlo2,    // after XCLIENT
     Helo2,
@@ -100,7 +111,13 @@ class ClientDialog {
   void on_reply_in_body(const Reply& reply);
   void on_greeting(const Reply& reply);
   void on_hello(const Reply& reply);
+  void on_start_tls(const Reply& reply);
   void on_xclient(const Reply& reply);
+  // The hello that comes first, or first under TLS.
+  Step first_hello() const;
+  // True: the hello that was answered is not the last word on TLS.
+  bool goes_on_with_tls();
+  void after_hello();
   void on_answer(Reply reply);
   void greeted();
   void write_question();
@@ -130,6 +147,9 @@ class ClientDialog {
   std::string trouble_;
   bool is_over_ = false;
   bool has_learned_ = false;
+  bool is_tls_ = false;
+  bool is_tls_refused_ = false;
+  bool has_failed_handshake_ = false;
   bool has_extensions_ = true;  // the backend took EHLO
 };
 

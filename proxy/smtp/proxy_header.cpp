@@ -19,7 +19,12 @@ constexpr unsigned char kV2Local = 0x20;
 constexpr unsigned char kV2Proxy = 0x21;
 constexpr unsigned char kTcp4 = 0x11;
 constexpr unsigned char kTcp6 = 0x21;
+constexpr unsigned char kTlvAuthority = 0x02;
 constexpr unsigned char kTlvUniqueId = 0x05;
+constexpr unsigned char kTlvSsl = 0x20;
+constexpr unsigned char kTlvSslVersion = 0x21;
+constexpr unsigned char kTlvSslCipher = 0x23;
+constexpr unsigned kClientSpeaksTls = 0x01;
 constexpr std::size_t kUniqueIdLimit = 128;
 
 ProxyParse bad(std::string error) {
@@ -196,6 +201,26 @@ void append_number16(std::string& out, std::size_t value) {
   append_octet(out, static_cast<unsigned>(value & 0xFF));
 }
 
+void append_tlv(std::string& out, unsigned char type, std::string_view value) {
+  append_octet(out, type);
+  append_number16(out, value.size());
+  out += value;
+}
+
+// "verify" is not 0: no certificate of the client was checked.
+void append_tls(std::string& out, const TlsFacts& tls) {
+  if (is_host_name(tls.server_name)) {
+    append_tlv(out, kTlvAuthority, tls.server_name);
+  }
+  std::string about;
+  append_octet(about, kClientSpeaksTls);
+  append_number16(about, 0);
+  append_number16(about, 1);
+  append_tlv(about, kTlvSslVersion, tls.protocol);
+  append_tlv(about, kTlvSslCipher, tls.cipher);
+  append_tlv(out, kTlvSsl, about);
+}
+
 void append_address(std::string& out, const IpAddress& address, bool as_v6) {
   if (as_v6 && address.is_v4()) {
     out.append(10, '\0');
@@ -225,7 +250,7 @@ std::string build_proxy_v1(const Endpoint& source, const Endpoint& destination) 
 }
 
 std::string build_proxy_v2(const Endpoint& source, const Endpoint& destination,
-                           std::string_view unique_id) {
+                           std::string_view unique_id, const TlsFacts* tls) {
   const bool is_v6 = !are_both_v4(source, destination);
   unique_id = unique_id.substr(0, kUniqueIdLimit);
   std::string payload;
@@ -234,9 +259,10 @@ std::string build_proxy_v2(const Endpoint& source, const Endpoint& destination,
   append_number16(payload, source.port);
   append_number16(payload, destination.port);
   if (!unique_id.empty()) {
-    append_octet(payload, kTlvUniqueId);
-    append_number16(payload, unique_id.size());
-    payload += unique_id;
+    append_tlv(payload, kTlvUniqueId, unique_id);
+  }
+  if (tls != nullptr) {
+    append_tls(payload, *tls);
   }
   std::string out(kV2Signature);
   append_octet(out, kV2Proxy);

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "conf/base/ip_address.hpp"
+#include "conf/base/tls_facts.hpp"
 
 namespace smtpguard::smtp {
 
@@ -42,9 +43,10 @@ ProxyParse parse_proxy_header(std::string_view bytes);
 // Both endpoints must be of one family; an IPv4 one is mapped to IPv6 if the other is IPv6.
 std::string build_proxy_v1(const Endpoint& source, const Endpoint& destination);
 // `unique_id` becomes TLV 0x05 if not empty (at most 128 octets): our session id for the backend's
-// log.
+// log. `tls`: what the client speaks becomes TLV 0x20 with version and cipher, and the name it
+// asked for TLV 0x02; null: plaintext.
 std::string build_proxy_v2(const Endpoint& source, const Endpoint& destination,
-                           std::string_view unique_id);
+                           std::string_view unique_id, const TlsFacts* tls = nullptr);
 // LOCAL: for our own probes; Postfix, OpenSMTPD and Exim all take it.
 std::string build_proxy_v2_local();
 

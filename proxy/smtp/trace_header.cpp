@@ -25,14 +25,26 @@ bool is_literal(std::string_view helo) {
   return IpAddress::parse(inside).has_value();
 }
 
+std::string_view protocol(const TraceFacts& facts) {
+  if (!facts.is_esmtp) {
+    return "SMTP";
+  }
+  return facts.tls != nullptr ? "ESMTPS" : "ESMTP";
+}
+
+std::string tls_comment(const TraceFacts& facts) {
+  return facts.tls == nullptr ? std::string()
+                              : fmt::format(" ({} {})", facts.tls->protocol, facts.tls->cipher);
+}
+
 }  // namespace
 
 std::string build_trace_header(const TraceFacts& facts) {
   const bool is_name = is_host_name(facts.helo) || is_literal(facts.helo);
   return fmt::format(
-      "Received: from {} ({})\r\n\tby {} (smtpguard) with {} id {}; {:%a, %d %b %Y %T} +0000\r\n",
-      is_name ? facts.helo : "unknown", literal(facts.client), facts.hostname,
-      facts.is_esmtp ? "ESMTP" : "SMTP", facts.session_id, fmt::gmtime(facts.when));
+      "Received: from {} ({})\r\n\tby {} (smtpguard) with {} id {}{}; {:%a, %d %b %Y %T} +0000\r\n",
+      is_name ? facts.helo : "unknown", literal(facts.client), facts.hostname, protocol(facts),
+      facts.session_id, tls_comment(facts), fmt::gmtime(facts.when));
 }
 
 }  // namespace smtpguard::smtp

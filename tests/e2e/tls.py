@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""STARTTLS with clients: what is agreed on, what is forgotten, what is refused. Loopback only, no root: tls.py BINARY."""
+"""STARTTLS with clients and backends: what is agreed on, what is forgotten, what is refused. Loopback only, no root: tls.py BINARY."""
 import ssl
 import subprocess
 import time
@@ -226,6 +226,111 @@ def reload_with_new_certificate(suite, folder):
     backend.stop()
 
 
+def failed_handshake_is_remembered(suite, section, backend):
+    guard = Guard(suite, "remembered", [("127.0.0.1", free_port())], backend.address,
+                  sections={"tls": dict(section, retry_after='"3s"')}).start()
+    with TlsClient(guard.address) as client:
+        client.hello()
+        client.ask("STARTTLS", 220)
+        client.send(EVIL)
+        client.socket.recv(1000)
+    wait_until(lambda: guard.log.find("how=tls-failed"), "the handshake fails")
+    with TlsClient(guard.address) as client:
+        expect("STARTTLS" not in client.hello().text, "STARTTLS is offered again")
+        client.ask("STARTTLS", 454)
+        client.quit()
+    with TlsClient(guard.address, source="127.0.0.9") as client:
+        client.start_tls()
+        client.quit()
+
+    def is_offered():
+        with TlsClient(guard.address) as client:
+            return "STARTTLS" in client.hello().text
+    wait_until(is_offered, "STARTTLS is offered again after retry_after", step=0.3)
+    guard.stop()
+
+
+def start_before_backend(suite, name, backend, **settings):
+    quoted = {key: f'"{value}"' for key, value in settings.items()}
+    return Guard(suite, name, [("127.0.0.1", free_port())], backend.address, sections={"backend": quoted}).start()
+
+
+def deliver_to_backend(guard, backend):
+    ident = messages.new_id()
+    message = messages.awkward(ident)
+    with RawClient(guard.address, timeout=20) as client:
+        client.hello()
+        client.transaction(message, mail_parameters=" BODY=8BITMIME")
+        local = client.local
+        client.quit()
+    expect([one.data for one in backend.accepted(local)] == [message], "the message did not arrive as it was sent")
+    return backend.of(local)
+
+
+def mail_gets_451(guard):
+    with RawClient(guard.address, timeout=20) as client:
+        client.hello()
+        client.ask("MAIL FROM:<a@client.example>", 451)
+        client.quit()
+
+
+def backend_by_tls(suite, pair, authority):
+    backend = ScriptedBackend(tls=pair).start()
+    for name, settings in {"opportunistic": {"tls": "opportunistic"},
+                           "required": {"tls": "required", "ca_file": authority[0], "tls_name": "backend.example.net"}}.items():
+        guard = start_before_backend(suite, "backend-" + name, backend, **settings)
+        last = deliver_to_backend(guard, backend)[-1]
+        expect(last.tls == "TLSv1.3", f"{name}: {last.tls}")
+        expect(last.commands[:3] == [b"EHLO client.example", b"STARTTLS", b"EHLO client.example"], str(last.commands[:3]))
+        guard.stop()
+    backend.stop()
+
+
+def backend_without_tls(suite, authority):
+    backend = ScriptedBackend().start()
+    guard = start_before_backend(suite, "backend-plain", backend, tls="opportunistic")
+    deliver_to_backend(guard, backend)
+    guard.stop()
+    guard = start_before_backend(suite, "backend-plain-required", backend, tls="required", ca_file=authority[0])
+    mail_gets_451(guard)
+    wait_until(lambda: guard.log.find("does not offer STARTTLS"), "the log says why")
+    guard.stop()
+    backend.stop()
+
+
+def backend_that_is_not_believed(suite, pair, authority, stranger):
+    backend = ScriptedBackend(tls=pair).start()
+    for name, settings in {"another-authority": {"ca_file": stranger[0]},
+                           "another-name": {"ca_file": authority[0], "tls_name": "other.example.net"}}.items():
+        guard = start_before_backend(suite, "backend-" + name, backend, tls="required", **settings)
+        mail_gets_451(guard)
+        wait_until(lambda: guard.log.find("TLS handshake: certificate verify failed"), "the log says why")
+        guard.stop()
+    expect(not backend.accepted(), "a message was given to a backend that is not believed")
+    backend.stop()
+
+
+def backend_with_a_broken_handshake(suite, pair):
+    backend = ScriptedBackend(tls=pair).start()
+    backend.default = {"starttls": [b"220 go ahead\r\n", 0.2, b"250 this is no TLS\r\n", "close"]}
+    guard = start_before_backend(suite, "backend-broken", backend, tls="opportunistic")
+    expect(deliver_to_backend(guard, backend)[-1].tls is None, "TLS after all?")
+    wait_until(lambda: guard.log.find("going on in plaintext"), "the log says so")
+    guard.stop()
+    backend.stop()
+
+
+def backend_with_injected_replies(suite, pair):
+    """CVE-2021-38371: what stands behind the backend's 220 was said by nobody knows whom."""
+    backend = ScriptedBackend(tls=pair).start()
+    backend.default = {"starttls": b"220 go ahead\r\n250 evil\r\n250 evil\r\n250 evil\r\n"}
+    guard = start_before_backend(suite, "backend-injected", backend, tls="opportunistic")
+    mail_gets_451(guard)
+    wait_until(lambda: guard.log.find("sent bytes that answer nothing"), "the log says why")
+    guard.stop()
+    backend.stop()
+
+
 def plain_is_plain(suite):
     backend = ScriptedBackend().start()
     guard = Guard(suite, "plain", [("127.0.0.1", free_port())], backend.address).start()
@@ -249,7 +354,7 @@ def main():
     if not suite.case("certificates", make_all, always=True) or not pairs:
         suite.finish()
     backend = ScriptedBackend().start()
-    section = dict(certificates.settings(*pairs), handshake_timeout='"2s"')
+    section = dict(certificates.settings(*pairs), handshake_timeout='"2s"', retry_after='"0s"')
     guard = Guard(suite, "guard", [("127.0.0.1", free_port())], backend.address, sections={"tls": section}).start()
     suite.case("message/tls-1.2", a_message_arrives, guard, backend, ssl.TLSVersion.TLSv1_2, "TLSv1.2")
     suite.case("message/tls-1.3", a_message_arrives, guard, backend, ssl.TLSVersion.TLSv1_3, "TLSv1.3")
@@ -271,6 +376,15 @@ def main():
     suite.case("guard-still-good", guard.stop, always=True)
     suite.case("reload", reload_with_new_certificate, suite, folder)
     suite.case("no-certificate", plain_is_plain, suite)
+    suite.case("failed-handshake-is-remembered", failed_handshake_is_remembered, suite, section, backend)
+    authority = certificates.make(folder, "authority", "ecdsa", ("authority.example.net",))
+    stranger = certificates.make(folder, "stranger", "ecdsa", ("stranger.example.net",))
+    pair = certificates.make(folder, "backend", "ecdsa", ("backend.example.net",), authority=authority)
+    suite.case("backend/tls", backend_by_tls, suite, pair, authority)
+    suite.case("backend/no-tls", backend_without_tls, suite, authority)
+    suite.case("backend/not-believed", backend_that_is_not_believed, suite, pair, authority, stranger)
+    suite.case("backend/broken-handshake", backend_with_a_broken_handshake, suite, pair)
+    suite.case("backend/injected-replies", backend_with_injected_replies, suite, pair)
     suite.finish()
 
 

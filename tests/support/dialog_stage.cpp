@@ -171,6 +171,7 @@ smtp::Reply DialogStage::ask(smtp::Question question) {
   if (may_begin && (!backend_ || !backend_->is_open())) {
     smtp::ClientIdentity identity;
     identity.hand_off = settings_.hand_off;
+    identity.tls = settings_.backend_tls;
     identity.client = settings_.facts.client;
     identity.destination = settings_.facts.listener;
     identity.helo = server_.helo();
@@ -198,6 +199,15 @@ smtp::Reply DialogStage::ask(smtp::Question question) {
     }
     if (action.kind == Kind::Idle) {
       return smtp::unavailable();
+    }
+    if (action.kind == Kind::Handshake) {
+      if (settings_.backend_handshake_fails) {
+        backend_->on_handshake_failed("wrong version number");
+      } else {
+        backend_->on_tls_established();
+        observer_ = {};
+      }
+      continue;
     }
     if (action.kind == Kind::Write) {
       to_backend_.back() += action.bytes;

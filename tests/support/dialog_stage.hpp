@@ -44,6 +44,8 @@ struct StageSettings {
   std::uint64_t size_limit = 1'000'000;
   smtp::BodyRules body;
   bool handshake_fails = false;
+  smtp::BackendTls backend_tls = smtp::BackendTls::Off;
+  bool backend_handshake_fails = false;
 };
 
 class DialogStage {

@@ -183,6 +183,12 @@ StageSettings Transcript::settings() const {
       settings.offer.start_tls = smtp::StartTls::Offered;
     } else if (option == "starttls" && value == "withheld") {
       settings.offer.start_tls = smtp::StartTls::Withheld;
+    } else if (option == "backend-tls" && value == "opportunistic") {
+      settings.backend_tls = smtp::BackendTls::Opportunistic;
+    } else if (option == "backend-tls" && value == "required") {
+      settings.backend_tls = smtp::BackendTls::Required;
+    } else if (option == "backend-handshake" && value == "fails") {
+      settings.backend_handshake_fails = true;
     } else if (option == "handshake" && value == "fails") {
       settings.handshake_fails = true;
     } else if (option == "offer" && value == "DSN") {

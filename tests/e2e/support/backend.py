@@ -7,6 +7,7 @@ send instead of the usual reply, seconds to wait, one of CLOSE, RESET, SILENT, F
 import collections
 import re
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -56,12 +57,15 @@ class BackendSession:
         self.commands = []   # without line ends
         self.accepted = []   # messages whose dot was answered with 2xx
         self.told_end = 0    # dots that were seen
+        self.tls = None      # version, once a handshake is done
         self.unhealthy = []  # bare CR, bare LF or NUL in what smtpguard sent: never allowed
         self.over = False
 
 
 class ScriptedBackend:
-    def __init__(self, port=None, proxy=True):
+    def __init__(self, port=None, proxy=True, tls=None):
+        """tls: (certificate, key); STARTTLS is offered then. A script's "starttls" is what is sent instead of its 220."""
+        self.tls = tls
         self.address = ("127.0.0.1", port or free_port())
         self.proxy = proxy
         self.sessions = []
@@ -144,12 +148,26 @@ class _Connection:
                 if self._answer("data")[:1] == b"3":
                     self._message(sender, recipients)
                 continue
+            if verb == "starttls" and self.backend.tls:
+                self._start_tls()
+                continue
             if verb not in USUAL:
                 self.socket.sendall(b"500 5.5.1 unknown\r\n")
+                continue
+            if verb == "ehlo" and self.backend.tls and not self.session.tls and "ehlo" not in self.script:
+                self.socket.sendall(USUAL["ehlo"].replace(b"250-PIPELINING", b"250-STARTTLS\r\n250-PIPELINING"))
                 continue
             self._answer(verb)
             if verb == "quit":
                 raise Gone
+
+    def _start_tls(self):
+        self._act(self.script.get("starttls", b"220 2.0.0 go ahead\r\n"))
+        using = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        using.load_cert_chain(*self.backend.tls)
+        self.socket = using.wrap_socket(self.socket, server_side=True)
+        self.buffer = b""
+        self.session.tls = self.socket.version()
 
     def _message(self, sender, recipients):
         if "body" in self.script:

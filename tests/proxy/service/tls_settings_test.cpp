@@ -40,7 +40,6 @@ domains = ["example.org"]
 address = "0.0.0.0:25"
 [backend]
 address = "127.0.0.1:10025"
-[tls]
 )" + tls;
   return load_settings("/c/s.toml", folder);
 }
@@ -60,7 +59,7 @@ TEST(TlsSettings, FindTheKeyOfEachCertificateInAnyFile) {
   folder.files["/c/both.pem"] = ecdsa.key + ecdsa.certificate;
   folder.files["/k/rsa.key"] = rsa.key;
   const auto loaded =
-      load(folder, "certificates = [\"rsa.pem\", \"both.pem\"]\nkeys = [\"/k/rsa.key\"]\n");
+      load(folder, "[tls]\ncertificates = [\"rsa.pem\", \"both.pem\"]\nkeys = [\"/k/rsa.key\"]\n");
   EXPECT_THAT(loaded.errors, IsEmpty());
   EXPECT_THAT(loaded.settings.warnings, IsEmpty());
   EXPECT_NE(loaded.settings.runtime.tls.context, nullptr);
@@ -75,7 +74,7 @@ TEST(TlsSettings, TellAllThatIsWrongWithTheFiles) {
   folder.files["/c/other.key"] = other.key;
   folder.files["/c/secret.key"] = test::protect(made.key);
   const auto loaded = load(folder,
-                           "certificates = [\"good.pem\", \"text.pem\", \"absent.pem\"]\n"
+                           "[tls]\ncertificates = [\"good.pem\", \"text.pem\", \"absent.pem\"]\n"
                            "keys = [\"other.key\", \"secret.key\"]\n");
   EXPECT_THAT(
       loaded.errors,
@@ -93,10 +92,36 @@ TEST(TlsSettings, WarnOfTheEndOfACertificate) {
   const auto over = make_certificate({KeyKind::Rsa, {"mx.example.org"}, -2});
   folder.files["/c/soon.pem"] = soon.certificate + soon.key;
   folder.files["/c/over.pem"] = over.certificate + over.key;
-  const auto loaded = load(folder, "certificates = [\"soon.pem\", \"over.pem\"]\n");
+  const auto loaded = load(folder, "[tls]\ncertificates = [\"soon.pem\", \"over.pem\"]\n");
   EXPECT_THAT(loaded.errors, IsEmpty());
   EXPECT_THAT(loaded.settings.warnings, ElementsAre(HasSubstr("/c/soon.pem expires on 20"),
                                                     HasSubstr("/c/over.pem has expired on 20")));
+}
+
+TEST(TlsSettings, SayWhomTheBackendIsBelieved) {
+  Folder folder;
+  folder.files["/c/ca.pem"] =
+      make_certificate({KeyKind::Ecdsa, {"backend.example"}, 90}).certificate;
+  const auto off = load(folder, "");
+  EXPECT_EQ(off.settings.runtime.backend.tls_context, nullptr);
+  const auto anybody = load(folder, "tls = \"opportunistic\"\n");
+  EXPECT_THAT(anybody.errors, IsEmpty());
+  EXPECT_NE(anybody.settings.runtime.backend.tls_context, nullptr);
+  const auto signed_one =
+      load(folder, "tls = \"required\"\nca_file = \"ca.pem\"\ntls_name = \"backend.example\"\n");
+  EXPECT_THAT(signed_one.errors, IsEmpty());
+  EXPECT_NE(signed_one.settings.runtime.backend.tls_context, nullptr);
+}
+
+TEST(TlsSettings, TellWhatABackendCannotBeBelievedBy) {
+  Folder folder;
+  folder.files["/c/text.pem"] = "hello";
+  EXPECT_THAT(load(folder, "tls = \"required\"\n").errors,
+              ElementsAre(HasSubstr("backend.ca_file: missing")));
+  EXPECT_THAT(load(folder, "tls = \"required\"\nca_file = \"text.pem\"\n").errors,
+              ElementsAre(HasSubstr("backend.ca_file: /c/text.pem holds no certificate")));
+  EXPECT_THAT(load(folder, "tls = \"opportunistic\"\ntls_name = \"a b\"\n").errors,
+              ElementsAre(HasSubstr("backend.tls_name: \"a b\" is no host name")));
 }
 
 }  // namespace

@@ -150,5 +150,26 @@ TEST(ProxyHeader, WritesTheExactBytes) {
             16U + 12U + 3U + 128U);
 }
 
+TEST(ProxyHeader, V2TellsWhatTheClientSpeaks) {
+  const Endpoint client = Endpoint::parse("192.0.2.9:40000").value();
+  const Endpoint listener = Endpoint::parse("198.51.100.7:25").value();
+  const TlsFacts tls{"TLSv1.3", "TLS_X", "mx.example.org", false};
+  const std::string plain = build_proxy_v2(client, listener, "");
+  const std::string header = build_proxy_v2(client, listener, "", &tls);
+  const std::string authority("\x02\x00\x0Emx.example.org", 17);
+  // client flags, verify; then version and cipher, each a TLV of its own.
+  const std::string about("\x20\x00\x17\x01\x00\x00\x00\x01\x21\x00\x07TLSv1.3\x23\x00\x05TLS_X",
+                          26);
+  EXPECT_EQ(header.substr(plain.size()), authority + about);
+  EXPECT_EQ(header.size(), 16U + static_cast<unsigned char>(header[15]));
+  EXPECT_EQ(parse_proxy_header(header).header.source, client);
+}
+
+TEST(ProxyHeader, V2LeavesOutANameThatIsNone) {
+  const Endpoint client = Endpoint::parse("192.0.2.9:40000").value();
+  const TlsFacts tls{"TLSv1.3", "TLS_X", "a\r\nb", false};
+  EXPECT_EQ(build_proxy_v2(client, client, "", &tls).find("a\r\nb"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace smtpguard::smtp
