@@ -381,7 +381,8 @@ TEST_F(AresChannelTest, AnswersManyAndLeavesNoDescriptor) {
   };
   DnsServer server([](const DnsQuery& query) {
     DnsMessage message = good_reply(query);
-    if (!query.is_tcp && query.id % 50 == 0) {
+    // One of each round: the server of this test takes one question for each connection.
+    if (!query.is_tcp && query.question.name == "n7.example") {
       message.flags |= 0x0200;
     }
     return Replies{message.octets()};
@@ -397,7 +398,10 @@ TEST_F(AresChannelTest, AnswersManyAndLeavesNoDescriptor) {
     }
     run();
   }
-  EXPECT_EQ(got, std::vector(500, good_answer()));
+  EXPECT_EQ(got.size(), 500U);
+  for (const Answer& answer : got) {
+    ASSERT_EQ(answer, good_answer());  // each alone: a list of so many is cut when it is told
+  }
   EXPECT_EQ(descriptors(), before);
 }
 
