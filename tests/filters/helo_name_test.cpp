@@ -100,6 +100,13 @@ TEST(HeloName, OfThisMachineIsNotALieFromThisMachine) {
   EXPECT_EQ(kind_of("[198.51.100.7]", context("198.51.100.7")), HeloKind::Literal);
 }
 
+TEST(HeloName, IsNotOursBecauseBothAreBehindNat) {
+  HeloContext behind_nat = context("203.0.113.9");
+  behind_nat.addresses.push_back(IpAddress::parse("172.17.0.2").value());
+  EXPECT_EQ(kind_of("[172.17.0.2]", behind_nat), HeloKind::WrongLiteral);
+  EXPECT_EQ(kind_of("172.17.0.2", behind_nat), HeloKind::BareAddress);
+}
+
 TEST(HeloName, OfABotMayBeAddedByTheAdministrator) {
   const std::vector<std::string> names{"masscan", "bot.sender.net"};
   HeloContext with = context("203.0.113.9");

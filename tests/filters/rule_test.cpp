@@ -197,6 +197,31 @@ TEST(Rule, OneThatLooksAtTheSenderIsAboutThisMessage) {
   EXPECT_EQ(judge.of_recipient(facts).kind, Verdict::Kind::Pass);
 }
 
+// Who is refused by a sum that one recipient or sender has added to may reach the next one.
+TEST(Rule, AScoreThatARecipientOrSenderBroughtIsNotTheClients) {
+  const auto rules = test::rulebook_of(
+      "[[rule]]\nname = \"sales\"\nrecipient = '^sales@'\nscore = 12\n"
+      "[[rule]]\nname = \"bad\"\nsender = '^bad@'\nscore = 12\n"
+      "[[rule]]\nname = \"home\"\nhelo = '^home'\nscore = 12\n");
+  const NamedPolicy& policy = *rules->policies.find("default");
+  SessionFacts facts = facts_of("x.example");
+  const auto asked = [&](Judge& judge, const char* sender, const char* recipient) {
+    facts.sender = Mailbox{sender, "example.com", ""};
+    facts.recipient = Mailbox{recipient, "example.org", ""};
+    return judge.of_recipient(facts).kind;
+  };
+  Judge judge(*rules, policy);
+  EXPECT_EQ(asked(judge, "good", "sales"), Verdict::Kind::Refuse);
+  EXPECT_EQ(asked(judge, "good", "bob"), Verdict::Kind::Pass);
+  EXPECT_EQ(asked(judge, "bad", "bob"), Verdict::Kind::Refuse);
+  EXPECT_EQ(asked(judge, "good", "bob"), Verdict::Kind::Pass);
+
+  facts.helo = "home.example";
+  EXPECT_EQ(asked(judge, "good", "sales"), Verdict::Kind::Refuse);
+  facts.helo = "x.example";  // what the client was refused for sticks
+  EXPECT_EQ(asked(judge, "good", "bob"), Verdict::Kind::Refuse);
+}
+
 TEST(Rule, LooksAtAnAddressWithoutQuotesThatItDoesNotNeed) {
   SessionFacts facts = facts_of("x");
   facts.sender = Mailbox{"\"b\\ad\"", "example.com", ""};
