@@ -136,7 +136,11 @@ std::string for_log(const BadLine& line, const filters::Misbehaviour& seen) {
 std::string_view without_secrets(std::string_view bytes) {
   for (std::size_t begin = 0; begin < bytes.size();) {
     const std::size_t end = std::min(bytes.find_first_of("\r\n", begin), bytes.size());
-    const std::size_t secret = secret_in(bytes.substr(begin, end - begin));
+    const std::string_view line = bytes.substr(begin, end - begin);
+    if (equals_ignoring_case(line, "DATA")) {
+      return bytes.substr(0, end);
+    }
+    const std::size_t secret = secret_in(line);
     if (secret != std::string_view::npos) {
       return bytes.substr(0, begin + secret);
     }

@@ -25,7 +25,8 @@ void learn_from_bad_line(const BadLine& line, filters::Misbehaviour& seen);
 // message.
 std::string for_log(const BadLine& line, const filters::Misbehaviour& seen);
 
-// The bytes up to what a client says to log in, with SMTP or another protocol.
+// The bytes up to what a client says to log in, with SMTP or another protocol, and up to the
+// message that follows DATA.
 std::string_view without_secrets(std::string_view bytes);
 
 }  // namespace smtpguard::session
