@@ -78,6 +78,7 @@ class Rehearsal {
     facts.listener = client.listener;
     facts.standing = rules_.site.standing_of(client.address);
     facts.is_monitor = rules_.site.networks.monitors.contains(client.address);
+    facts.lists = client.lists;
     facts.misbehaviour.early = client.talks_early ? 1 : 0;
     if (!judge_client("connect")) {
       return finish();

@@ -7,11 +7,13 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "conf/base/clock.hpp"
+#include "dns/list_health.hpp"
 #include "dns/resolver.hpp"
 #include "filters/judge.hpp"
 #include "filters/session_facts.hpp"
@@ -26,6 +28,8 @@ struct ImaginedClient {
   std::vector<std::string> recipients;
   bool talks_early = false;
   bool pipelines = false;
+  // What is known of the DNS lists when it comes; nullptr: all of them work.
+  std::shared_ptr<const dns::ListHealth> lists;
 };
 
 struct DryRunReport {

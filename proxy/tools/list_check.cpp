@@ -33,6 +33,22 @@ dns::Answer answered(const std::optional<dns::Answer>& answer) {
   return answer.value_or(dns::without_records(dns::Outcome::Timeout));
 }
 
+// As the daemon does: a list for both is asked for its IPv4 entries.
+void ask_self_test(Asked& asked, dns::ConsoleResolver& resolver) {
+  const auto family = asked.list->has_ipv4 ? IpAddress::Family::V4 : IpAddress::Family::V6;
+  asked.handles.push_back(
+      resolver.ask({dns::presence_name(family, asked.list->zone), dns::RecordType::A},
+                   [&asked](const auto& answer) { asked.presence = answer; }));
+  asked.handles.push_back(
+      resolver.ask({dns::test_name(family, asked.list->zone), dns::RecordType::A},
+                   [&asked](const auto& answer) { asked.absence = answer; }));
+}
+
+dns::SelfTest judge_self_test(const Asked& asked) {
+  return dns::judge_self_test(answered(asked.presence), answered(asked.absence), asked.list->codes,
+                              asked.list->kind);
+}
+
 void ask(Asked& asked, const IpAddress& client, dns::ConsoleResolver& resolver) {
   const TimePoint began = SteadyClock::now();
   const std::string name = dns::list_name(client, asked.list->zone);
@@ -46,14 +62,7 @@ void ask(Asked& asked, const IpAddress& client, dns::ConsoleResolver& resolver) 
         }
       }));
   if (asked.list->is_self_tested) {
-    // As the daemon does: a list for both is asked for its IPv4 entries.
-    const auto family = asked.list->has_ipv4 ? IpAddress::Family::V4 : IpAddress::Family::V6;
-    asked.handles.push_back(
-        resolver.ask({dns::presence_name(family, asked.list->zone), dns::RecordType::A},
-                     [&asked](const auto& answer) { asked.presence = answer; }));
-    asked.handles.push_back(
-        resolver.ask({dns::test_name(family, asked.list->zone), dns::RecordType::A},
-                     [&asked](const auto& answer) { asked.absence = answer; }));
+    ask_self_test(asked, resolver);
   }
 }
 
@@ -90,8 +99,7 @@ ListCheck judge(const Asked& asked) {
     check.texts = asked.text->texts;
   }
   if (check.list.is_self_tested) {
-    const dns::SelfTest tested = dns::judge_self_test(
-        answered(asked.presence), answered(asked.absence), check.list.codes, check.list.kind);
+    const dns::SelfTest tested = judge_self_test(asked);
     check.self_test = tested.trouble;
     if (check.remedy.empty()) {
       check.remedy = tested.remedy;
@@ -158,6 +166,28 @@ std::vector<ListCheck> check_lists(const std::vector<filters::DnsList>& lists,
   std::vector<ListCheck> checks;
   std::transform(all.begin(), all.end(), std::back_inserter(checks), judge);
   return checks;
+}
+
+std::shared_ptr<const dns::ListHealth> test_lists(const std::vector<filters::DnsList>& lists,
+                                                  dns::ConsoleResolver& resolver,
+                                                  Milliseconds budget) {
+  std::vector<Asked> all(lists.size());  // at one place: the sinks refer to its elements
+  for (std::size_t i = 0; i < lists.size(); ++i) {
+    all[i].list = &lists[i];
+    if (lists[i].is_self_tested) {
+      ask_self_test(all[i], resolver);
+    }
+  }
+  resolver.run(budget);
+  auto health = std::make_shared<dns::ListHealth>();
+  for (const Asked& asked : all) {
+    const std::string trouble =
+        asked.list->is_self_tested ? judge_self_test(asked).trouble : std::string();
+    if (!trouble.empty()) {
+      health->troubles[asked.list->zone] = trouble;
+    }
+  }
+  return health;
 }
 
 std::string in_words(const IpAddress& client, const std::vector<ListCheck>& checks) {

@@ -1,14 +1,17 @@
 // ListCheck — what every configured DNS list says of one address, side by side.
-// Owns: values.   Called by: smtpguardctl dnsbl check.   Fails: never; what is not answered in time
-// is trouble of that list. All lists are asked at once, as for a client, and for their test entries
-// as the daemon does; of a listing its TXT record is fetched, which is hostile text.
+// Owns: values.   Called by: smtpguardctl dnsbl check and test.   Fails: never; what is not
+// answered in time is trouble of that list. All lists are asked at once, as for a client, and for
+// their test entries as the daemon does; of a listing its TXT record is fetched, which is hostile
+// text.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "conf/base/clock.hpp"
 #include "dns/ares_channel_console.hpp"
+#include "dns/list_health.hpp"
 #include "filters/dns_lists.hpp"
 
 namespace smtpguard::tools {
@@ -31,6 +34,11 @@ struct ListCheck {
 std::vector<ListCheck> check_lists(const std::vector<filters::DnsList>& lists,
                                    const IpAddress& client, dns::ConsoleResolver& resolver,
                                    Milliseconds budget);
+
+// Which of them the daemon would not heed now.
+std::shared_ptr<const dns::ListHealth> test_lists(const std::vector<filters::DnsList>& lists,
+                                                  dns::ConsoleResolver& resolver,
+                                                  Milliseconds budget);
 
 std::string in_words(const IpAddress& client, const std::vector<ListCheck>& checks);
 std::string in_json(const IpAddress& client, const std::vector<ListCheck>& checks);

@@ -15,6 +15,7 @@
 #include "proxy/tools/answers_file.hpp"
 #include "proxy/tools/dry_run.hpp"
 #include "proxy/tools/dry_run_report.hpp"
+#include "proxy/tools/list_check.hpp"
 
 namespace smtpguard::tools {
 namespace {
@@ -103,6 +104,7 @@ void run(const Options& options) {
   if (!resolver) {
     fail(resolver.error().text);
   }
+  client.lists = test_lists(runtime.rules.site.lists, **resolver, runtime.dns_budget);
   const Wait wait = [&](TimePoint until) {
     (*resolver)->run(std::chrono::ceil<Milliseconds>(until - SteadyClock::now()));
   };

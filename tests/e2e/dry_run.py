@@ -35,8 +35,24 @@ def client_addresses(dice):
     return four + [f"2001:db8::{n:x}" for n in dice.sample(range(1, 65535), 20)]
 
 
+# Lists that work, answer error codes, list everybody (and so fail their self-test), say nothing.
+LISTS = [("works", '["127.0.0.2 8 spam", "127.0.0.3 5 weak"]'), ("trusted", '["127.0.0.[2..4] 6 good"]'),
+         ("wild", '["127.0.0.2 9 everybody"]'), ("dead", '["127.0.0.2 9 dead"]')]
+
+
+def list_lines(addresses, dice):
+    lines = [f"2.0.0.127.{zone}.test A 300 127.0.0.2" for zone in ("works", "trusted", "wild")]
+    lines += ["*.wild.test A 300 127.0.0.2", "*.dead.test ANY SERVFAIL"]
+    for address in addresses:
+        if ":" not in address:
+            name = ".".join(reversed(address.split(".")))
+            lines += [f"{name}.works.test A 300 {dice.choice(['127.0.0.2', '127.0.0.3', '127.255.255.254'])}"] * (dice.random() < 0.4)
+            lines += [f"{name}.trusted.test A 300 127.0.0.3"] * (dice.random() < 0.2)
+    return lines
+
+
 def write_answers(path, addresses, dice):
-    lines = ["mx-a.real-sender.com A 300 203.0.113.10", "mx-b.real-sender.com A 300 203.0.113.11", "*.broken.real-sender.com ANY SERVFAIL",
+    lines = list_lines(addresses, dice) + ["mx-a.real-sender.com A 300 203.0.113.10", "mx-b.real-sender.com A 300 203.0.113.11", "*.broken.real-sender.com ANY SERVFAIL",
              "broken.real-sender.com ANY SERVFAIL"]
     for index, address in enumerate(addresses):
         kind = dice.randrange(5)
@@ -154,6 +170,8 @@ def main():
                                             ("strict", "strict", {}), ("soft", "strict", {"soft": "true"}))}
     guard = Guard(suite, "guard", [("127.0.0.1", free_port())], backend.address, sections={
         "policy.default": {"greet_delay": '"100ms"', "greet_max": '"6s"', "teaser": "false", "posture": '"balanced"'},
+        "dnsbl": {"list": "[" + ", ".join(f'{{zone = "{zone}.test", label = "{zone}", codes = {codes}'
+                                          + (', kind = "allow"}' if zone == "trusted" else "}") for zone, codes in LISTS) + "]"},
         "networks": {"local": "[]"}, "dns": {"answers": f'"{answers}"', "budget": '"1s"'}, **policies},
         listener_keys={"proxy_from": '["127.0.0.1"]'})
     suite.case("start", guard.start, always=True)
