@@ -82,7 +82,8 @@ bool says_more(const Finding& one, const Finding& other) {
   return about_of(one) > about_of(other);
 }
 
-Decision decide(const Policy& policy, const std::vector<Weighed>& weighed, std::int32_t hope) {
+Decision decide(const Thresholds& thresholds, const std::vector<Weighed>& weighed,
+                std::int32_t hope) {
   Decision decision;
   for (const Weighed& one : weighed) {
     decision.score += score_of(one);
@@ -92,7 +93,7 @@ Decision decide(const Policy& policy, const std::vector<Weighed>& weighed, std::
       decision.kind = alone(*one.finding);
     }
   }
-  const Kind summed = by_score(policy.thresholds(), decision.score + hope);
+  const Kind summed = by_score(thresholds, decision.score + hope);
   if (summed > decision.kind) {
     decision.by = nullptr;
     decision.kind = summed;
@@ -238,7 +239,7 @@ bool overrules(const Finding& finding) {
          (effect == Test::Effect::Observes || effect == Test::Effect::Allows);
 }
 
-// Twice: as the policy weighs it, and as it would if nothing were only observed.
+// Twice: as the policy weighs it, and as the next stricter posture would.
 struct Weighing {
   std::vector<Weighed> weighed;
   std::vector<Weighed> if_acting;
@@ -289,6 +290,10 @@ Weight weight_in(const Test& test, Posture posture) {
   return kObserve;
 }
 
+Posture next_of(Posture posture) {
+  return posture < Posture::Balanced ? Posture::Balanced : Posture::Strict;
+}
+
 Thresholds thresholds_of(Posture posture) {
   switch (posture) {
     case Posture::Lenient:
@@ -316,12 +321,12 @@ Weight Policy::weight(const Finding& finding) const {
 
 Weight Policy::weight_if_acting(const Finding& finding) const {
   const Weight own = weight(finding);
-  if (own.mode != Mode::Observe) {
+  const bool is_set = finding.test->is_family || weights_.count(finding.test->name) != 0;
+  if (own.mode == Mode::Off || (own.mode != Mode::Observe && is_set)) {
     return own;
   }
-  const Posture from = posture_ == Posture::Observe ? Posture::Balanced : posture_;
-  for (const Posture posture : {Posture::Lenient, Posture::Balanced, Posture::Strict}) {
-    if (posture < from) {
+  for (const Posture posture : {Posture::Balanced, Posture::Strict}) {
+    if (posture < next_of(posture_)) {
       continue;
     }
     const Weight weight = weight_in(*finding.test, posture);
@@ -330,6 +335,16 @@ Weight Policy::weight_if_acting(const Finding& finding) const {
     }
   }
   return own;
+}
+
+Thresholds Policy::thresholds_if_acting() const {
+  const Thresholds usual = thresholds_of(posture_);
+  const Thresholds next = thresholds_of(next_of(posture_));
+  const auto pick = [&](auto member) {
+    return thresholds_.*member == usual.*member ? next.*member : thresholds_.*member;
+  };
+  return {pick(&Thresholds::tag), pick(&Thresholds::defer), pick(&Thresholds::reject),
+          pick(&Thresholds::drop)};
 }
 
 Verdict judge(const Policy& policy, const Case& what) {
@@ -345,8 +360,8 @@ Verdict judge(const Policy& policy, const Case& what) {
                                   policy.weight_if_acting(*one.finding), one.finding->detail});
     }
   }
-  const Decision decision = decide(policy, weighed, what.hope);
-  const Decision would = decide(policy, if_acting, what.hope);
+  const Decision decision = decide(policy.thresholds(), weighed, what.hope);
+  const Decision would = decide(policy.thresholds_if_acting(), if_acting, what.hope);
   verdict.kind = decision.kind;
   verdict.score = decision.score;
   verdict.would_be = would.kind;

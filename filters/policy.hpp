@@ -37,6 +37,8 @@ struct Thresholds {
   bool operator==(const Thresholds&) const = default;
 };
 Thresholds thresholds_of(Posture posture);
+// The one to go to: balanced from observe and lenient, else strict.
+Posture next_of(Posture posture);
 
 class Policy {
  public:
@@ -56,9 +58,11 @@ class Policy {
 
   // What the finding weighs here.
   Weight weight(const Finding& finding) const;
-  // What it would weigh if its test were not observed: as in this posture, else as in the next
-  // stricter one that acts on it.
+  // What it would weigh in the next stricter posture, or in the first one that acts on it; what the
+  // administrator set stays.
   Weight weight_if_acting(const Finding& finding) const;
+  // The same of the thresholds: what differs from those of this posture was set, and stays.
+  Thresholds thresholds_if_acting() const;
 
  private:
   Weight of_test(const Test& test) const;

@@ -81,7 +81,7 @@ void add_reasons(LogLine& line, std::string_view key, const std::vector<std::str
   }
 }
 
-// What was decided, why, and what would have been if nothing were only observed.
+// What was decided, why, and what the next stricter posture would have done.
 void add_verdict(LogLine& line, const filters::Verdict& verdict) {
   line.add("verdict", to_string(verdict.kind));
   if (!verdict.rule.empty()) {

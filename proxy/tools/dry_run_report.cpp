@@ -107,7 +107,7 @@ void write_step(std::string& text, const Step& step, const filters::Rulebook& ru
                  filters::to_string(verdict.kind), verdict.score,
                  verdict.rule.empty() ? "" : ", by " + escape(verdict.rule), escape(step.reply));
   if (verdict.would_be != verdict.kind) {
-    fmt::format_to(out, "  would be {}, score {}, if what is only observed counted\n",
+    fmt::format_to(out, "  would be {}, score {}, in the next stricter posture\n",
                    filters::to_string(verdict.would_be), verdict.would_score);
   }
 }

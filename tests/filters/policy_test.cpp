@@ -105,6 +105,20 @@ TEST(Policy, TellsWhatObservedFaultsWouldHaveDone) {
   EXPECT_EQ(observing.would_score, 9);
 }
 
+TEST(Policy, WouldIsWhatTheNextPostureSaysByItsThresholds) {
+  const Findings findings{failed(kSmall, ""), failed(kLarge, "")};
+  const Verdict lenient = judge(Policy(Posture::Lenient), {findings});
+  const Verdict balanced = judge(Policy(Posture::Balanced), {findings});
+  EXPECT_EQ(lenient.kind, Verdict::Kind::Pass);
+  EXPECT_EQ(lenient.would_be, balanced.kind);
+  EXPECT_EQ(lenient.would_score, balanced.score);
+  EXPECT_EQ(balanced.would_be, judge(Policy(Posture::Strict), {findings}).kind);
+  // What the administrator set is his also then.
+  Policy own(Posture::Lenient);
+  own.set_thresholds({{}, {}, 100, {}});
+  EXPECT_EQ(judge(own, {findings}).would_be, Verdict::Kind::Defer);
+}
+
 TEST(Policy, ExemptRecipientsAreReachedButNotByRelaying) {
   const Findings client{failed(kSmall, "")};
   EXPECT_EQ(judge(Policy(Posture::Strict), {client, true}).kind, Verdict::Kind::Pass);
