@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """The smuggling matrix: words of CR, LF, NUL, dot, space and TAB in the middle of a message, with a second message behind
-them, through smtpguard into real servers; refusing bare LF and normalising it. Received must be exactly what was
-acknowledged, and the second message never. The same is sent to the servers directly: there some of it works.
+them, through smtpguard into real servers; refusing bare LF and normalising it, in plaintext and over TLS. Received
+must be exactly what was acknowledged, and the second message never. The same is sent to the servers directly: there some
+of it works.
 
-A sample of the words, or with SMTPGUARD_E2E_FULL=1 all 9,330 of length 1 to 5. Each is cut at a place of its own. The
-property behind it is tested without sockets in tests/proxy/smtp/smuggling_test.cpp. The table is written to smuggling.txt.
+The words that are known from attacks are cut at every place in and beside them, over TLS in two records; of the others
+each at a place of its own: a sample, or with SMTPGUARD_E2E_FULL=1 all 9,330 of length 1 to 5. The property behind it is
+tested without sockets in tests/proxy/smtp/smuggling_test.cpp. The table is written to smuggling.txt.
 """
 import concurrent.futures
 import itertools
@@ -13,11 +15,12 @@ import random
 import re
 import time
 
-from support import messages, proxy_header
+from support import certificates, messages, proxy_header
 from support.guard import Guard
 from support.harness import Suite, expect, wait_until
 from support.peers import Exim, OpenSmtpd, Postfix
 from support.smtp_client import RawClient
+from support.tls_client import TlsClient
 
 SOURCE = "203.0.113.9"
 HOST = "203.0.113.25"
@@ -53,10 +56,17 @@ def attack(ident, word):
     return messages.header(ident, "outer") + b"\r\ntext" + word, inner + TRUE_END
 
 
-def send_cut(client, head, tail):
-    """In two pieces, cut in or beside the word."""
+def variants(words):
+    """Words and where they are cut: octets before the end of the word, or behind it if that is negative."""
+    for word in words:
+        places = range(-2, len(word) + 2) if word in KNOWN else [random.Random(word).randint(-2, len(word) + 1)]
+        for place in places:
+            yield word, place
+
+
+def send_cut(client, head, tail, place):
     wire = head + tail
-    at = len(head) + 1 - random.Random(wire).randint(0, 8)
+    at = len(head) - place
     client.send(wire[:at])
     time.sleep(0.0005)
     client.send(wire[at:])
@@ -65,11 +75,12 @@ def send_cut(client, head, tail):
 class Target:
     """One server, with a guard for each rule before it."""
 
-    def __init__(self, suite, name, peer, address):
+    def __init__(self, suite, name, peer, address, tls):
         self.suite = suite
         self.name = name
         self.peer = peer
         self.address = address
+        self.tls = tls  # a section of the configuration
         self.guards = {}
         self.lines = []
 
@@ -77,48 +88,53 @@ class Target:
         self.peer.start()
         for rule in PORTS:
             guard = Guard(self.suite, f"guard-{self.name}-{rule}", [(HOST, PORTS[rule])], self.address, "proxy-v2",
-                          listener_keys={"bare_lf": f'"{rule}"'})
+                          sections={"tls": self.tls}, listener_keys={"bare_lf": f'"{rule}"'})
             self.guards[rule] = guard.start()
 
     def stop(self):
         for guard in self.guards.values():
             guard.stop()
 
-    def play(self, rule, words):
-        """One session; returns the words whose message was acknowledged."""
+    def play(self, rule, leg, cut_words):
+        """One session; returns the names of the messages that were acknowledged."""
         taken = []
-        with RawClient((HOST, PORTS[rule]), source=SOURCE, timeout=60) as client:
-            client.hello()
-            for word in words:
+        with TlsClient((HOST, PORTS[rule]), source=SOURCE, timeout=60) as client:
+            if leg == "tls":
+                client.start_tls()
+            else:
+                client.hello()
+            for word, place in cut_words:
                 client.ask("MAIL FROM:<a@sender.example>", 250)
                 client.ask("RCPT TO:<user@example.net>", 250)
                 client.ask("DATA", 354)
-                send_cut(client, *attack(f"{rule}-{word.hex()}", word))
+                ident = f"{rule}-{leg}-{word.hex()}-{place}"
+                send_cut(client, *attack(ident, word), place)
                 reply = client.reply()
                 expect(reply.code in (250, 550), f"{word!r}: {reply.text}")
                 if reply.code == 250:
-                    taken.append(word)
+                    taken.append(ident)
             client.quit()
         return taken
 
-    def matrix(self, rule):
+    def matrix(self, rule, leg):
         """Every message that was acknowledged has arrived once, and nothing else."""
         self.peer.mailbox.clear()
         words = chosen_words()
+        sent = list(variants(words))
         began = time.monotonic()
-        sessions = [words[at:at + PER_SESSION] for at in range(0, len(words), PER_SESSION)]
+        sessions = [sent[at:at + PER_SESSION] for at in range(0, len(sent), PER_SESSION)]
         with concurrent.futures.ThreadPoolExecutor(6) as pool:
-            taken = [word for some in pool.map(lambda part: self.play(rule, part), sessions) for word in some]
-        idents = {f"{rule}-{word.hex()}" for word in taken}
+            taken = [ident for some in pool.map(lambda part: self.play(rule, leg, part), sessions) for ident in some]
         wait_until(lambda: self.peer.mailbox.count() >= len(taken), f"{len(taken)} messages in the mailbox", 120, 0.2)
         time.sleep(1)  # a smuggled one would be behind its outer message by less than that
         stored = self.peer.mailbox.messages()
         arrived = [found.group(1).decode() for found in (re.search(rb"^X-E2E: (\S+?)\r?$", text, re.M) for text in stored) if found]
         smuggled = len(stored) - len(arrived)
-        self.lines.append(f"{self.name:10} {rule:10} words {len(words):5}  refused {len(words) - len(taken):5}  acknowledged {len(taken):5}  "
+        self.lines.append(f"{self.name:10} {leg:6} {rule:10} words {len(words):5}  variants {len(sent):5}  "
+                          f"refused {len(sent) - len(taken):5}  acknowledged {len(taken):5}  "
                           f"received {len(stored):5}  smuggled {smuggled}  ({time.monotonic() - began:.0f} s)")
         expect(smuggled == 0, f"{smuggled} messages were smuggled")
-        expect(sorted(arrived) == sorted(idents), f"{len(arrived)} arrived, {len(idents)} were acknowledged")
+        expect(sorted(arrived) == sorted(taken), f"{len(arrived)} arrived, {len(taken)} were acknowledged")
 
     def directly(self):
         """Without smtpguard: what of the known words this server falls for. It shows that the matrix can fail."""
@@ -139,7 +155,7 @@ class Target:
         smuggled = [text for text in stored if b"X-E2E: " not in text]
         fell = sorted(re.search(SMUGGLED + rb"direct-(\w+)", text).group(1).decode() for text in smuggled)
         said = ", ".join(repr(bytes.fromhex(word))[1:] for word in fell)
-        self.lines.append(f"{self.name:10} directly   words {len(KNOWN):5}  smuggled {len(smuggled)}: {said}")
+        self.lines.append(f"{self.name:10} directly          words {len(KNOWN):5}  smuggled {len(smuggled)}: {said}")
         return len(smuggled)
 
 
@@ -154,13 +170,15 @@ def main():
     made = {"postfix": (Postfix, Postfix.PROXY), "opensmtpd": (OpenSmtpd, OpenSmtpd.ADDRESS), "exim": (Exim, Exim.ADDRESS)}
     targets = []
     weak = 0
+    tls = certificates.settings(certificates.make(os.path.join(suite.work, "certificates"), "ecdsa"))
     for name, (kind, address) in made.items():
-        target = Target(suite, name, kind(suite), address)
+        target = Target(suite, name, kind(suite), address, tls)
         targets.append(target)
         if not suite.case(f"{name}/start", target.start, always=True):
             continue
-        for rule in PORTS:
-            suite.case(f"{name}/{rule}", target.matrix, rule, limit=3600 if FULL else 120)
+        for leg in ("plain", "tls"):
+            for rule in PORTS:
+                suite.case(f"{name}/{leg}/{rule}", target.matrix, rule, leg, limit=3600 if FULL else 120)
         weak += target.directly()
         suite.case(f"{name}/stop", target.stop, always=True)
     write_table(suite, targets)

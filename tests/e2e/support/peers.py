@@ -110,7 +110,7 @@ def write_postfix(jail, main, services):
 class PostfixSender:
     """Postfix as the sending server of b.example: everything goes to `relay` from address `source`."""
 
-    def __init__(self, suite, relay, source, instance="postfix-sender"):
+    def __init__(self, suite, relay, source, instance="postfix-sender", tls="may"):
         self.jail = jail = Jail(suite, "postfix", instance, POSTFIX_HIDE)
         self.log = process.LogFile(jail.path("/var/log/postfix.log"))
         suite.at_end.append(lambda: jail.keep("/var/log/postfix.log"))
@@ -124,7 +124,7 @@ inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
 relayhost = [{relay[0]}]:{relay[1]}
 smtp_bind_address = {source}
-smtp_tls_security_level = may
+smtp_tls_security_level = {tls}
 message_size_limit = 60000000
 minimal_backoff_time = 2s
 maximal_backoff_time = 2s
