@@ -6,12 +6,17 @@ DESTDIR ?=
 # What `make install` installs: a configured and built release.
 RELEASE = build/release
 
-.PHONY: help run test bench install format check tidy clean
+# Where the labelled records of real clients are, for bench-judgement.
+DATA ?= ../shared/data
+ARGS ?=
+
+.PHONY: help run test bench bench-judgement install format check tidy clean
 
 help:
 	@echo 'make run       build smtpguard, start it on 127.0.0.1:2525 in front of a try-out backend, play some sessions'
 	@echo 'make test      build everything and run all tests'
 	@echo 'make bench     run the benchmarks'
+	@echo 'make bench-judgement [DATA=FOLDER] [ARGS="--worst 5"]   how many bots and honest servers the name tests catch'
 	@echo 'make install   install below PREFIX ($(PREFIX)); DESTDIR is put before it'
 	@echo 'make format    format all C++ files as .clang-format says'
 	@echo 'make check     what CI adds to make test: format, layering, second compiler, sanitizers'
@@ -31,6 +36,12 @@ test:
 bench:
 	@if [ -f tests/bench/run ]; then sh .ci/setup test && sh .ci/build && tests/bench/run; \
 	else echo 'The benchmarks come with the issue "Endure".'; fi
+
+bench-judgement:
+	@sh .ci/setup test
+	@cmake --preset bench >/dev/null
+	@cmake --build --preset bench --target bench_judgement >build/bench.log 2>&1 || { cat build/bench.log; exit 1; }
+	@build/bench/tests/bench/bench_judgement '$(DATA)' $(ARGS)
 
 install:
 	@sh .ci/build -DCMAKE_INSTALL_PREFIX='$(PREFIX)'
