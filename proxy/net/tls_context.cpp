@@ -1,12 +1,15 @@
 #include "proxy/net/tls_context.hpp"
 
 #include <fmt/format.h>
+#include <openssl/crypto.h>
 #include <openssl/err.h>
+#include <openssl/rand.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <utility>
 
 #include "conf/base/text.hpp"
@@ -66,6 +69,12 @@ Result<void> show(SSL_CTX* context, const TlsIdentity& identity) {
     }
   }
   return boost::system::in_place_value;
+}
+
+// What a key of tickets takes.
+std::vector<unsigned char> room_for_ticket_key(SSL_CTX* context) {
+  return std::vector<unsigned char>(
+      static_cast<std::size_t>(SSL_CTX_get_tlsext_ticket_keys(context, nullptr, 0)));
 }
 
 }  // namespace
@@ -212,15 +221,27 @@ int TlsContext::choose(ssl_st* ssl, int* /*alert*/, void* self) {
 }
 
 void TlsContext::keep_tickets_of(const TlsContext& former) const {
-  const long size = SSL_CTX_get_tlsext_ticket_keys(former.default_.get(), nullptr, 0);
-  if (size <= 0) {
+  std::vector<unsigned char> key = room_for_ticket_key(former.default_.get());
+  if (SSL_CTX_get_tlsext_ticket_keys(former.default_.get(), key.data(), std::ssize(key)) == 1 &&
+      SSL_CTX_set_tlsext_ticket_keys(default_.get(), key.data(), std::ssize(key)) == 1) {
+    key_since_ = former.key_since_;
+  }
+  OPENSSL_cleanse(key.data(), key.size());
+}
+
+void TlsContext::renew_tickets(TimePoint now) const {
+  if (!key_since_) {
+    key_since_ = now;
+  }
+  if (now - *key_since_ < kTicketKeyLife) {
     return;
   }
-  std::vector<unsigned char> keys(static_cast<std::size_t>(size));
-  if (SSL_CTX_get_tlsext_ticket_keys(former.default_.get(), keys.data(), size) == 1) {
-    SSL_CTX_set_tlsext_ticket_keys(default_.get(), keys.data(), size);
+  std::vector<unsigned char> key = room_for_ticket_key(default_.get());
+  if (RAND_bytes(key.data(), static_cast<int>(key.size())) == 1 &&
+      SSL_CTX_set_tlsext_ticket_keys(default_.get(), key.data(), std::ssize(key)) == 1) {
+    key_since_ = now;
   }
-  std::fill(keys.begin(), keys.end(), std::uint8_t{0});
+  OPENSSL_cleanse(key.data(), key.size());
 }
 
 }  // namespace smtpguard::net

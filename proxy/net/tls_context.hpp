@@ -4,15 +4,18 @@
 // Fails: for_server() and for_backend() with an Error in words.
 // TLS 1.2 and 1.3, forward secrecy only; no renegotiation (CVE-2009-3555), no 0-RTT, no
 // compression; ALPN must name `smtp` where a client sends it (ALPACA, CVE-2021-3618). Sessions are
-// resumed by tickets only, whose keys no other service has.
+// resumed by tickets only, whose keys no other service has, and which live for kTicketKeyLife: who
+// steals one later reads no more than was said in that time.
 #pragma once
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "conf/base/clock.hpp"
 #include "conf/base/result.hpp"
 #include "proxy/net/tls_certificate.hpp"
 
@@ -35,6 +38,7 @@ struct TlsPeerRules {
 class TlsContext {
  public:
   using Pointer = std::shared_ptr<const TlsContext>;
+  static constexpr std::chrono::hours kTicketKeyLife{2};
 
   // At least one identity. The first of each kind of key is for all names that no other is for.
   static Result<Pointer> for_server(const std::vector<TlsIdentity>& identities);
@@ -45,6 +49,9 @@ class TlsContext {
 
   // Tickets that `former` gave out are good here as well.
   void keep_tickets_of(const TlsContext& former) const;
+  // Before a handshake. Where the key is too old it is forgotten, and with it all tickets: whose
+  // ticket is no longer good shakes hands in full. One thread at a time.
+  void renew_tickets(TimePoint now) const;
 
  private:
   friend class TlsStream;
@@ -64,6 +71,7 @@ class TlsContext {
   std::vector<Context> others_;
   std::map<std::string, ssl_ctx_st*, std::less<>> by_name_;
   std::string peer_name_;
+  mutable std::optional<TimePoint> key_since_;  // of the tickets; none: not used yet
 };
 
 }  // namespace smtpguard::net

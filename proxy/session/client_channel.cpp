@@ -141,6 +141,7 @@ void ClientChannel::discard_input() {
 net::Awaitable<std::string> ClientChannel::start_tls(net::TlsContext::Pointer context,
                                                      TimePoint deadline) {
   is_cut_off_ = true;
+  context->renew_tickets(SteadyClock::now());
   tls_ = net::TlsStream::begin(std::move(context), socket_, net::TlsStream::Role::Server);
   bool was_nudged = false;
   while (tls_) {

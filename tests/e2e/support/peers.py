@@ -21,20 +21,32 @@ def received_from(helo, client):
 class Postfix:
     """Backend for example.net. Port 10025 wants a PROXY header of version 1 or 2, port 10026 takes XCLIENT.
     mynetworks is empty: behind a proxy every client seems to be near, so nobody may relay by address. Bare LF is taken for a
-    line end, as Postfix did for decades: smtpguard must not depend on what stands behind it."""
+    line end, as Postfix did for decades: smtpguard must not depend on what stands behind it.
+    tls: (certificate, key); without TLS it takes no mail then."""
 
     PROXY = ("127.0.0.1", 10025)
     XCLIENT = ("127.0.0.1", 10026)
     received_by = "Postfix"
     received_from = staticmethod(received_from)
 
-    def __init__(self, suite, instance="postfix"):
+    def __init__(self, suite, instance="postfix", tls=None):
         self.jail = jail = Jail(suite, "postfix", instance, POSTFIX_HIDE)
         self.mailbox = Maildir(jail.path("/home/vmail/inbox"))
         self.log = process.LogFile(jail.path("/var/log/postfix.log"))
         suite.at_end.append(lambda: jail.keep("/var/log/postfix.log"))
+        secure = ""
+        if tls:
+            for path, inside in zip(tls, ("/etc/postfix/tls.pem", "/etc/postfix/tls.key")):
+                with open(path) as file:
+                    jail.write(inside, file.read())
+            secure = """smtpd_tls_cert_file = /etc/postfix/tls.pem
+smtpd_tls_key_file = /etc/postfix/tls.key
+smtpd_tls_security_level = encrypt
+smtpd_tls_received_header = yes
+smtpd_tls_loglevel = 1
+"""
         write_postfix(jail, f"""
-compatibility_level = 3.6
+{secure}compatibility_level = 3.6
 maillog_file = /var/log/postfix.log
 myhostname = backend.example.net
 mydestination =

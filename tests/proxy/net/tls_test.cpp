@@ -319,22 +319,49 @@ TEST(TlsContext, RefusesRenegotiation) {
   EXPECT_LE(SSL_do_handshake(client.ssl()), 0);
 }
 
+// Shakes hands with the first, and with the second by the ticket of the first.
+bool resumes(
+    const TlsContext::Pointer& first, const TlsContext::Pointer& second,
+    const std::function<void()>& in_between = [] {}) {
+  OpenSslClient client(with_tls_1_2);
+  EXPECT_TRUE(client.shake(first));
+  SSL_SESSION* session = SSL_get1_session(client.ssl());
+  SSL_shutdown(client.ssl());  // a session that breaks off is not resumed
+  in_between();
+  EXPECT_TRUE(client.shake(second, [&](SSL* ssl) { SSL_set_session(ssl, session); }));
+  SSL_SESSION_free(session);
+  return client.server->facts().is_resumed;
+}
+
 TEST(TlsContext, TakesItsTicketsAndThoseOfTheOneBeforeButNoOthers) {
-  const auto resumes = [](const TlsContext::Pointer& first, const TlsContext::Pointer& second) {
-    OpenSslClient client(with_tls_1_2);
-    EXPECT_TRUE(client.shake(first));
-    SSL_SESSION* session = SSL_get1_session(client.ssl());
-    SSL_shutdown(client.ssl());  // a session that breaks off is not resumed
-    EXPECT_TRUE(client.shake(second, [&](SSL* ssl) { SSL_set_session(ssl, session); }));
-    SSL_SESSION_free(session);
-    return client.server->facts().is_resumed;
-  };
   const auto first = server_with({ecdsa()});
   const auto reloaded = server_with({ecdsa()});
   reloaded->keep_tickets_of(*first);
   EXPECT_TRUE(resumes(first, first));
   EXPECT_TRUE(resumes(first, reloaded));
   EXPECT_FALSE(resumes(first, server_with({ecdsa()})));
+}
+
+TEST(TlsContext, ForgetsTheKeyOfItsTicketsAfterAWhile) {
+  const TimePoint start{};
+  const auto life = TlsContext::kTicketKeyLife;
+  const auto context = server_with({ecdsa()});
+  context->renew_tickets(start);
+  EXPECT_TRUE(resumes(context, context,
+                      [&] { context->renew_tickets(start + life - std::chrono::seconds(1)); }));
+  EXPECT_FALSE(resumes(context, context, [&] { context->renew_tickets(start + life); }));
+  EXPECT_TRUE(resumes(context, context, [&] { context->renew_tickets(start + life); }));
+}
+
+TEST(TlsContext, KeepsTheAgeOfTheKeyOverAReload) {
+  const TimePoint start{};
+  const auto first = server_with({ecdsa()});
+  first->renew_tickets(start);
+  const auto reloaded = server_with({ecdsa()});
+  reloaded->keep_tickets_of(*first);
+  EXPECT_TRUE(resumes(first, reloaded, [&] { reloaded->renew_tickets(start); }));
+  EXPECT_FALSE(resumes(first, reloaded,
+                       [&] { reloaded->renew_tickets(start + TlsContext::kTicketKeyLife); }));
 }
 
 TEST(TlsContext, BelievesABackendOfItsAuthorityAndNameOnly) {
@@ -351,6 +378,10 @@ TEST(TlsContext, BelievesABackendOfItsAuthorityAndNameOnly) {
   Pair misnamed(server, client_for({true, ecdsa().certificate, "other.example"}));
   EXPECT_EQ(misnamed.outcome.client.status, Status::Broken);
   EXPECT_THAT(misnamed.client->error_text(), HasSubstr("ostname mismatch"));
+  const TestCertificate old = make_certificate({KeyKind::Ecdsa, {"mx.example.org"}, -1});
+  Pair expired(server_with({old}), client_for({true, old.certificate, ""}));
+  EXPECT_EQ(expired.outcome.client.status, Status::Broken);
+  EXPECT_THAT(expired.client->error_text(), HasSubstr("expired"));
 }
 
 TEST(TlsCertificate, TellsItsNamesKindAndEnd) {
