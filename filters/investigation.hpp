@@ -27,26 +27,32 @@ class Investigation {
 
   void call_when_answered(std::function<void()> on_answers) { on_answers_ = std::move(on_answers); }
 
-  // The facts have changed (a client, a HELO, a sender): asks what follows from them. New questions
-  // have until `now` + budget.
+  // The facts have changed (a client, a HELO, a sender): asks what follows from them. These
+  // questions, and what follows from their answers, have until `now` + budget; those of an earlier
+  // stage keep their own deadline.
   void pursue(TimePoint now);
-  // After the deadline: what is open counts as not answered.
+  // What is past its deadline counts as not answered.
   void look(TimePoint now);
   // Everything that was asked is answered.
   bool is_complete() const { return facts_.dns.open() == 0; }
-  // When look() ends the waiting.
-  TimePoint deadline() const { return deadline_; }
+  // When look() has something to do: the earliest deadline of what is open.
+  TimePoint deadline() const;
 
  private:
-  void ask_what_follows();
+  struct Asked {
+    dns::Question question;
+    TimePoint deadline;
+    dns::LookupHandle handle;
+  };
+
+  void ask_what_follows(TimePoint deadline);
 
   const Chain& chain_;
   SessionFacts& facts_;
   dns::Resolver& resolver_;
   Milliseconds budget_;
-  TimePoint deadline_{};
   std::function<void()> on_answers_;
-  std::vector<dns::LookupHandle> handles_;
+  std::vector<Asked> asked_;  // empty when all is answered
 };
 
 }  // namespace smtpguard::filters

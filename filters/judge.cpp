@@ -21,17 +21,23 @@ Findings about_client(const Findings& findings) {
   return chosen;
 }
 
+Verdict judge_by(const NamedPolicy& policy, const Case& what) {
+  Verdict verdict = judge(policy.policy, what);
+  verdict.policy = policy.name;
+  return verdict;
+}
+
 }  // namespace
 
 Verdict Judge::of_client(const SessionFacts& facts) const {
-  return judge(of_listener_.policy, {rules_.chain->judge(facts), false, rules_.chain->hope(facts)});
+  return judge_by(of_listener_, {rules_.chain->judge(facts), false, rules_.chain->hope(facts)});
 }
 
 Verdict Judge::of_recipient(const SessionFacts& facts) {
   const NamedPolicy& policy = rules_.policies.choose(of_listener_, *facts.recipient);
   const bool is_exempt = rules_.policies.is_exempt(*facts.recipient);
   const Findings findings = rules_.chain->judge(facts);
-  Verdict verdict = judge(policy.policy, {findings, is_exempt, 0});
+  Verdict verdict = judge_by(policy, {findings, is_exempt, 0});
   if (is_exempt || (verdict.refuses() && !is_about_client(verdict, findings))) {
     return verdict;
   }
@@ -42,7 +48,7 @@ Verdict Judge::of_recipient(const SessionFacts& facts) {
   }
   if (verdict.refuses()) {
     // A sum may have been reached by what the sender or this recipient added to it.
-    Verdict of_client = judge(policy.policy, {about_client(findings), false, 0});
+    Verdict of_client = judge_by(policy, {about_client(findings), false, 0});
     if (of_client.refuses()) {
       refusals_.emplace_back(&policy, std::move(of_client));
     }

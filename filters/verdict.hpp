@@ -36,6 +36,7 @@ struct Verdict {
   std::int32_t score = 0;
   // What decided: the name of a finding, or "score"; empty for a pass.
   std::string rule;
+  std::string policy;           // whose verdict it is; empty where a policy has no name
   std::vector<Reason> counted;  // what weighed in the sum or refused alone, by name
   std::vector<Reason>
       observed;  // failures that are only watched, by name, and what they would weigh

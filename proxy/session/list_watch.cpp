@@ -206,6 +206,7 @@ void ListWatch::tell_trouble(Watched& watched, std::string_view trouble, std::st
 
 void ListWatch::tell_works(Watched& watched) {
   if (std::exchange(watched.is_told, false)) {
+    watched.told_at.reset();  // the next trouble is news
     daemon_.info(line("list_works", watched.list, "", ""));
   }
 }

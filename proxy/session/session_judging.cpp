@@ -184,10 +184,11 @@ void Session::tell_of_client() {
 
 void Session::tell_findings(const filters::Verdict& verdict) {
   for (const auto* reasons : {&verdict.counted, &verdict.observed, &verdict.unknown}) {
+    const bool is_observed = reasons == &verdict.observed;
     for (const filters::Reason& reason : *reasons) {
       if (std::find(told_.begin(), told_.end(), reason.name) == told_.end()) {
         told_.push_back(reason.name);
-        context_.log.finding(facts_, reason);
+        context_.log.finding(facts_, reason, verdict.policy, is_observed);
       }
     }
   }

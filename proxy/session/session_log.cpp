@@ -75,6 +75,19 @@ std::vector<std::string> names_of(const std::vector<filters::Reason>& reasons) {
   return names;
 }
 
+// Trouble counts for nothing, so it has no score.
+void add_weight(LogLine& line, const filters::Reason& reason, bool is_observed) {
+  using filters::Mode;
+  const filters::Weight& weight = reason.weight;
+  line.add("mode", filters::to_string(is_observed ? Mode::Observe : weight.mode));
+  if (is_observed && weight.mode != Mode::Observe) {
+    line.add("would", filters::to_string(weight));
+  } else if (!is_observed && weight.mode == Mode::Score &&
+             reason.outcome != filters::Outcome::TempError) {
+    line.add("score", filters::to_string(weight));
+  }
+}
+
 void add_reasons(LogLine& line, std::string_view key, const std::vector<std::string>& words) {
   if (!words.empty()) {
     line.add_list(key, words);
@@ -87,7 +100,7 @@ void add_verdict(LogLine& line, const filters::Verdict& verdict) {
   if (!verdict.rule.empty()) {
     line.add("rule", verdict.rule);
   }
-  line.add("score", std::to_string(verdict.score));
+  line.add("score", std::to_string(verdict.score)).add("policy", verdict.policy);
   add_reasons(line, "reasons", in_words(verdict.counted));
   add_reasons(line, "observed", in_words(verdict.observed));
   if (verdict.would_be != verdict.kind) {
@@ -245,13 +258,15 @@ void SessionLog::rcpt(const SessionFacts& facts, const smtp::Command& command,
   });
 }
 
-void SessionLog::finding(const SessionFacts& facts, const filters::Reason& reason) {
+void SessionLog::finding(const SessionFacts& facts, const filters::Reason& reason,
+                         std::string_view policy, bool is_observed) {
   if (!tells_events_of(facts)) {
     return;
   }
   write(Severity::Info, facts, "finding", [&](LogLine& line) {
     line.add("test", reason.name).add("outcome", filters::to_string(reason.outcome));
-    line.add("weight", filters::to_string(reason.weight));
+    add_weight(line, reason, is_observed);
+    line.add("policy", policy);
     line.add("evidence", std::string_view(reason.detail).substr(0, kShownEvidence));
   });
 }

@@ -53,8 +53,10 @@ class SessionLog {
             const smtp::Reply& reply, std::string_view reason);
   void rcpt(const filters::SessionFacts& facts, const smtp::Command& command,
             const smtp::Reply& reply, std::string_view reason);
-  // What a test found, once a session; with its evidence.
-  void finding(const filters::SessionFacts& facts, const filters::Reason& reason);
+  // What a test found, once a session; with its evidence. `is_observed`: the weight is what it would
+  // have.
+  void finding(const filters::SessionFacts& facts, const filters::Reason& reason,
+               std::string_view policy, bool is_observed);
   struct Body {
     std::uint64_t octets;
     double seconds;

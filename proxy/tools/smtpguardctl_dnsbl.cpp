@@ -21,7 +21,7 @@ constexpr int kTrouble = 3;
 
 struct Options {
   bool json = false;
-  std::string configuration = "/etc/smtpguard.toml";
+  SharedOptions common;
   std::string answers;
   std::string address;
 };
@@ -50,13 +50,14 @@ void run(const Options& options) {
   if (!address) {
     fail(escape(options.address) + ": no IP address");
   }
-  const service::LoadedSettings loaded = service::load_settings(options.configuration);
+  const std::string path = options.common->configuration_path();
+  const service::LoadedSettings loaded = service::load_settings(path);
   if (!loaded.ok()) {
     fail(fmt::format("{}", fmt::join(loaded.errors, "\n")));
   }
   const auto& lists = loaded.settings.runtime.rules.site.lists;
   if (lists.empty()) {
-    fail(escape(options.configuration) + ": no lists in [dnsbl]; name some in zones");
+    fail(escape(path) + ": no lists in [dnsbl]; name some in zones");
   }
   dns::Settings dns = loaded.settings.fixed.dns;
   if (!options.answers.empty()) {
@@ -80,7 +81,7 @@ void run(const Options& options) {
 
 }  // namespace
 
-void add_dnsbl_command(CLI::App& app) {
+void add_dnsbl_command(CLI::App& app, const SharedOptions& common) {
   CLI::App* const dnsbl = app.add_subcommand("dnsbl", "what the DNS lists say");
   dnsbl->require_subcommand(1);
   CLI::App* const sub =
@@ -89,7 +90,8 @@ void add_dnsbl_command(CLI::App& app) {
   sub->add_option("address", options->address, "the address")->required();
   sub->add_option("--answers", options->answers, "take all DNS answers from this file");
   sub->add_flag("--json", options->json, "answer in JSON, for programs");
-  sub->add_option("-f", options->configuration, "configuration file")->capture_default_str();
+  options->common = common;
+  add_configuration_option(*sub, common);
   sub->callback([options] { run(*options); });
 }
 

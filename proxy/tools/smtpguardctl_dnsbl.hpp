@@ -3,12 +3,10 @@
 // Fails: the reason goes to standard error, and CLI::RuntimeError carries the exit status out.
 #pragma once
 
-namespace CLI {
-class App;
-}
+#include "proxy/tools/smtpguardctl_options.hpp"
 
 namespace smtpguard::tools {
 
-void add_dnsbl_command(CLI::App& app);
+void add_dnsbl_command(CLI::App& app, const SharedOptions& common);
 
 }  // namespace smtpguard::tools

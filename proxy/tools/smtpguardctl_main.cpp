@@ -4,9 +4,11 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <exception>
+#include <memory>
 
 #include "proxy/tools/smtpguardctl_dnsbl.hpp"
 #include "proxy/tools/smtpguardctl_online.hpp"
+#include "proxy/tools/smtpguardctl_options.hpp"
 #include "proxy/tools/smtpguardctl_test.hpp"
 
 int main(int argc, char* argv[]) {
@@ -14,9 +16,16 @@ int main(int argc, char* argv[]) {
     CLI::App app("Asks and steers smtpguard. See smtpguardctl(8).", "smtpguardctl");
     app.set_version_flag("-V,--version", "smtpguardctl " SMTPGUARD_VERSION);
     app.require_subcommand(1);
-    smtpguard::tools::add_online_commands(app);
-    smtpguard::tools::add_test_command(app);
-    smtpguard::tools::add_dnsbl_command(app);
+    const auto common = std::make_shared<smtpguard::tools::CommonOptions>();
+    smtpguard::tools::add_configuration_option(app, common);
+    smtpguard::tools::add_online_commands(app, common);
+    smtpguard::tools::add_test_command(app, common);
+    smtpguard::tools::add_dnsbl_command(app, common);
+    const std::string slip = smtpguard::tools::unknown_command(app, {argv + 1, argv + argc});
+    if (!slip.empty()) {
+      fmt::print(stderr, "smtpguardctl: {}\n", slip);
+      return 1;
+    }
     try {
       app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

@@ -13,20 +13,19 @@
 namespace smtpguard::tools {
 namespace {
 
-constexpr const char* kDefaultConfiguration = "/etc/smtpguard.toml";
-
 struct Options {
   bool json = false;
-  std::string socket;         // empty: as the configuration says
-  std::string configuration;  // empty: the default one, if there is one
+  std::string socket;  // empty: as the configuration says
+  SharedOptions common;
 };
 
+// Without a configuration the default one counts, if there is one.
 Result<std::string> socket_of(const Options& options) {
   if (!options.socket.empty()) {
     return options.socket;
   }
-  const bool is_given = !options.configuration.empty();
-  return find_control_socket(is_given ? options.configuration : kDefaultConfiguration, !is_given);
+  return find_control_socket(options.common->configuration_path(),
+                             options.common->configuration.empty());
 }
 
 [[noreturn]] void fail(const Error& error) {
@@ -52,30 +51,30 @@ void run(control::Command command, const Options& options) {
   }
 }
 
-void add(CLI::App& parent, const std::string& name, control::Command command,
-         const std::string& description) {
+void add(CLI::App& parent, const SharedOptions& common, const std::string& name,
+         control::Command command, const std::string& description) {
   CLI::App* const sub = parent.add_subcommand(name, description);
   const auto options = std::make_shared<Options>();  // shared by the parser and the callback
+  options->common = common;
   sub->add_flag("--json", options->json, "answer in JSON, for programs");
   sub->add_option("--socket", options->socket, "the control socket of the daemon");
-  sub->add_option("-f", options->configuration,
-                  "configuration file that names the socket, else /etc/smtpguard.toml");
+  add_configuration_option(*sub, common);
   sub->callback([options, command] { run(command, *options); });
 }
 
 }  // namespace
 
-void add_online_commands(CLI::App& app) {
+void add_online_commands(CLI::App& app, const SharedOptions& common) {
   using control::Command;
-  add(app, "status", Command::Status, "how the running smtpguard is");
-  add(app, "sessions", Command::Sessions, "the sessions that are open");
-  add(app, "reload", Command::Reload, "read the configuration again");
-  add(app, "upgrade", Command::Upgrade, "go on with the newly installed program");
-  add(app, "drain", Command::Drain, "take no new connections, let the sessions end, then stop");
-  add(app, "stop", Command::Stop, "stop at once");
+  add(app, common, "status", Command::Status, "how the running smtpguard is");
+  add(app, common, "sessions", Command::Sessions, "the sessions that are open");
+  add(app, common, "reload", Command::Reload, "read the configuration again");
+  add(app, common, "upgrade", Command::Upgrade, "go on with the newly installed program");
+  add(app, common, "drain", Command::Drain, "take no new connections, let the sessions end, then stop");
+  add(app, common, "stop", Command::Stop, "stop at once");
   CLI::App* const log = app.add_subcommand("log", "what concerns the log files");
   log->require_subcommand(1);
-  add(*log, "reopen", Command::ReopenLogs, "open the log files anew, after they were moved away");
+  add(*log, common, "reopen", Command::ReopenLogs, "open the log files anew, after they were moved away");
 }
 
 }  // namespace smtpguard::tools

@@ -25,7 +25,7 @@ constexpr int kDeferred = 3;
 
 struct Options {
   bool json = false;
-  std::string configuration = "/etc/smtpguard.toml";
+  SharedOptions common;
   std::string answers;
   std::string address;
   std::optional<std::string> helo;
@@ -80,7 +80,7 @@ void run(const Options& options) {
     client.sender.emplace();
   }
 
-  const service::LoadedSettings loaded = service::load_settings(options.configuration);
+  const service::LoadedSettings loaded = service::load_settings(options.common->configuration_path());
   if (!loaded.ok()) {
     std::string all;
     for (const std::string& error : loaded.errors) {
@@ -119,7 +119,7 @@ void run(const Options& options) {
 
 }  // namespace
 
-void add_test_command(CLI::App& app) {
+void add_test_command(CLI::App& app, const SharedOptions& common) {
   CLI::App* const sub =
       app.add_subcommand("test", "what would be said to a client, and why; no mail is sent");
   const auto options = std::make_shared<Options>();  // shared by the parser and the callback
@@ -133,7 +133,8 @@ void add_test_command(CLI::App& app) {
                   "the address of the listener that it comes to, else the first");
   sub->add_option("--answers", options->answers, "take all DNS answers from this file");
   sub->add_flag("--json", options->json, "answer in JSON, for programs");
-  sub->add_option("-f", options->configuration, "configuration file")->capture_default_str();
+  options->common = common;
+  add_configuration_option(*sub, common);
   sub->callback([options] { run(*options); });
 }
 

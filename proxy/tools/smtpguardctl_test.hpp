@@ -4,12 +4,10 @@
 // accepted, 1 could not be tried, 2 refused, 3 come back later.
 #pragma once
 
-namespace CLI {
-class App;
-}
+#include "proxy/tools/smtpguardctl_options.hpp"
 
 namespace smtpguard::tools {
 
-void add_test_command(CLI::App& app);
+void add_test_command(CLI::App& app, const SharedOptions& common);
 
 }  // namespace smtpguard::tools

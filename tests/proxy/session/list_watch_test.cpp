@@ -122,6 +122,20 @@ TEST_F(ListWatchTest, TellsOfTroubleOnceAnHour) {
   EXPECT_EQ(lines.size(), 2U);
 }
 
+TEST_F(ListWatchTest, TroubleThatComesBackSoonIsNews) {
+  answer("");
+  watch.watch({list()});
+  loop.advance(1min);
+  answer(kWorks);
+  loop.advance(65s);
+  answer("*.bl.example A 60 127.255.255.254\n");
+  loop.advance(2min);
+  watch.on_trouble("bl.example", "bl.example: 127.255.255.254: ...");
+  loop.advance(1s);
+  EXPECT_THAT(lines, ElementsAre(HasSubstr("list_trouble"), HasSubstr("list_works"),
+                                 HasSubstr("list_trouble")));
+}
+
 TEST_F(ListWatchTest, AListThatWorkedAndIsSilentOnceStillCounts) {
   answer(kWorks);
   watch.watch({list()});

@@ -59,6 +59,26 @@ TEST_F(SessionLogTest, EscapesWhatTheClientSaid) {
   EXPECT_THAT(text_lines_[0], Not(HasSubstr("\n")));
 }
 
+TEST_F(SessionLogTest, TellsHowAFindingCounts) {
+  using filters::Outcome;
+  SessionLog log(text_, json_, text_, true);
+  log.finding(facts_, {"pipelining", Outcome::Fail, filters::points(4), "once"}, "default", false);
+  log.finding(facts_, {"helo.self", Outcome::Fail, filters::kRequire, "mx"}, "default", false);
+  log.finding(facts_, {"rdns.none", Outcome::Fail, filters::points(4), "no PTR"}, "default", true);
+  log.finding(facts_, {"network.cloud", Outcome::Fail, filters::kObserve, "aws"}, "own", true);
+  log.finding(facts_, {"rdns.none", Outcome::TempError, filters::points(4), "timeout"}, "own",
+              false);
+  const std::string begin = "session=abc event=finding test=";
+  EXPECT_THAT(
+      text_lines_,
+      ElementsAre(
+          begin + "pipelining outcome=fail mode=score score=4 policy=default evidence=once",
+          begin + "helo.self outcome=fail mode=require policy=default evidence=mx",
+          begin + "rdns.none outcome=fail mode=observe would=4 policy=default evidence=\"no PTR\"",
+          begin + "network.cloud outcome=fail mode=observe policy=own evidence=aws",
+          begin + "rdns.none outcome=temperror mode=score policy=own evidence=timeout"));
+}
+
 TEST_F(SessionLogTest, TellsTheSummaryEvenWithoutEvents) {
   SessionLog log(text_, json_, text_, false);
   filters::SessionRecord record;
