@@ -53,8 +53,8 @@ class SessionLog {
             const smtp::Reply& reply, std::string_view reason);
   void rcpt(const filters::SessionFacts& facts, const smtp::Command& command,
             const smtp::Reply& reply, std::string_view reason);
-  // What a test found, once a session; with its evidence. `is_observed`: the weight is what it would
-  // have.
+  // What a test found, once a session; with its evidence. `is_observed`: the weight is what it
+  // would have.
   void finding(const filters::SessionFacts& facts, const filters::Reason& reason,
                std::string_view policy, bool is_observed);
   struct Body {

@@ -70,11 +70,13 @@ void add_online_commands(CLI::App& app, const SharedOptions& common) {
   add(app, common, "sessions", Command::Sessions, "the sessions that are open");
   add(app, common, "reload", Command::Reload, "read the configuration again");
   add(app, common, "upgrade", Command::Upgrade, "go on with the newly installed program");
-  add(app, common, "drain", Command::Drain, "take no new connections, let the sessions end, then stop");
+  add(app, common, "drain", Command::Drain,
+      "take no new connections, let the sessions end, then stop");
   add(app, common, "stop", Command::Stop, "stop at once");
   CLI::App* const log = app.add_subcommand("log", "what concerns the log files");
   log->require_subcommand(1);
-  add(*log, common, "reopen", Command::ReopenLogs, "open the log files anew, after they were moved away");
+  add(*log, common, "reopen", Command::ReopenLogs,
+      "open the log files anew, after they were moved away");
 }
 
 }  // namespace smtpguard::tools

@@ -80,7 +80,8 @@ void run(const Options& options) {
     client.sender.emplace();
   }
 
-  const service::LoadedSettings loaded = service::load_settings(options.common->configuration_path());
+  const service::LoadedSettings loaded =
+      service::load_settings(options.common->configuration_path());
   if (!loaded.ok()) {
     std::string all;
     for (const std::string& error : loaded.errors) {

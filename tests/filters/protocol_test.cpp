@@ -97,7 +97,7 @@ TEST(Protocol, LooksAtForwardersButNotAtOurOwnNetworks) {
 }
 
 TEST(Protocol, HasNothingToSayOfAnOrderlyClient) {
-  EXPECT_EQ(verdict_of(stranger(), posture("strict")), Verdict{});
+  EXPECT_EQ(verdict_of(stranger(), posture("strict")), test::passed_by_default());
 }
 
 }  // namespace

@@ -32,6 +32,8 @@ enum class Injection : std::uint8_t {
 
 // A rulebook from the text of a configuration; "example.org" is ours where it names no recipients.
 std::shared_ptr<const filters::Rulebook> rulebook_of(const std::string& toml);
+// What the policy "default" says of somebody with no fault at all.
+filters::Verdict passed_by_default();
 
 std::shared_ptr<const filters::Rulebook> default_rulebook();
 
