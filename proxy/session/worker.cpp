@@ -214,6 +214,7 @@ net::Awaitable<void> Worker::learn() {
 void Worker::run() {
   while (true) {
     try {
+      io_.poll();  // first, for what ends here gives back the memory that recover() may need
       recover();
       io_.run();
       if (is_stopping()) {
