@@ -1,7 +1,8 @@
 // Fuzz target: a sequence of events (client bytes, backend bytes, refusals, losses, timeouts, a
-// stop) played to both dialogs. Fails: when a session does not end, a reply of ours is no whole
-// line, a message is acknowledged that the backend did not accept, several replies at once are
-// not the end of a connection, or what the backend is sent holds a bare CR, a bare LF or NUL.
+// stop, a handshake that fails) played to both dialogs. Fails: when a session does not end, a reply
+// of ours is no whole line, a message is acknowledged that the backend did not accept, several
+// replies at once are not the end of a connection, what the backend is sent holds a bare CR, a bare
+// LF or NUL, or anything from before a TLS handshake is used behind it.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
@@ -50,6 +51,8 @@ class Script {
         return Injection::BackendSlow;
       case '5':
         return Injection::Stop;
+      case '6':
+        return Injection::HandshakeFails;
       default:
         return Injection::None;
     }
@@ -70,6 +73,12 @@ StageSettings settings_from(std::uint8_t choice) {
   settings.offer.pipelining = (choice & 2U) != 0;
   settings.hand_off =
       (choice & 4U) != 0 ? smtpguard::smtp::HandOff::Xclient : smtpguard::smtp::HandOff::None;
+  settings.offer.start_tls =
+      (choice & 16U) != 0 ? smtpguard::smtp::StartTls::Offered : smtpguard::smtp::StartTls::No;
+  if ((choice & 96U) != 0) {
+    settings.backend_tls = (choice & 32U) != 0 ? smtpguard::smtp::BackendTls::Opportunistic
+                                               : smtpguard::smtp::BackendTls::Required;
+  }
   if ((choice & 128U) != 0) {
     settings.body.bare_lf = smtpguard::smtp::BareLf::Normalise;
     settings.body.allows_eight_bit = false;
@@ -110,7 +119,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const bool is_clean = std::all_of(stage.to_backend().begin(), stage.to_backend().end(),
                                     [](const std::string& sent) { return has_clean_lines(sent); });
   if (!ended || !whole_lines || !is_clean || stage.has_crossed_replies() ||
-      stage.acknowledged() > stage.accepted_by_backend()) {
+      !stage.broken_rule_of_tls().empty() || stage.acknowledged() > stage.accepted_by_backend()) {
     std::abort();
   }
   return 0;

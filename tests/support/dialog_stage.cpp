@@ -88,17 +88,7 @@ bool DialogStage::run(std::size_t steps) {
         relay_body();
         break;
       case Kind::StartTls:
-        to_client_ += action.reply.to_wire();
-        input_.clear();
-        client_is_drained();
-        if (settings_.handshake_fails) {
-          is_over_ = true;
-          break;
-        }
-        server_.on_tls_established();
-        settings_.offer.start_tls = smtp::StartTls::No;
-        settings_.offer.pipelining = true;
-        server_.set_offer(settings_.offer);
+        start_tls(action.reply);
         break;
       case Kind::DropBackend:
         drop_backend();
@@ -113,6 +103,52 @@ bool DialogStage::run(std::size_t steps) {
   }
   drop_backend();
   return is_over_;
+}
+
+void DialogStage::start_tls(const smtp::Reply& go_ahead) {
+  to_client_ += go_ahead.to_wire();
+  input_.clear();
+  client_is_drained();
+  if (backend_) {
+    broken_rule_of_tls_ = "the backend's connection outlives STARTTLS";
+  }
+  if (settings_.handshake_fails || next_injection() != Injection::None) {
+    is_over_ = true;
+    return;
+  }
+  server_.on_tls_established();
+  settings_.offer.start_tls = smtp::StartTls::No;
+  settings_.offer.pipelining = true;
+  server_.set_offer(settings_.offer);
+}
+
+void DialogStage::start_backend_tls() {
+  if (has_rest_behind_reply_) {
+    broken_rule_of_tls_ = "the backend's bytes behind its 220 were kept";
+  }
+  const Injection injected = next_injection();
+  if (settings_.backend_handshake_fails || injected == Injection::HandshakeFails) {
+    return backend_->on_handshake_failed("wrong version number");
+  }
+  if (injected == Injection::BackendGone || injected == Injection::BackendSlow) {
+    return backend_->on_handshake_failed("timeout");
+  }
+  backend_->on_tls_established();
+  is_backend_tls_ = true;
+  observer_ = {};
+}
+
+void DialogStage::check_question(const smtp::Question& question) {
+  if (question.kind == smtp::Question::Kind::Mail && server_.helo().empty()) {
+    broken_rule_of_tls_ = "MAIL without a hello since TLS";
+  }
+}
+
+void DialogStage::check_plaintext(std::string_view bytes) {
+  if (settings_.backend_tls == smtp::BackendTls::Required && !is_backend_tls_ &&
+      bytes.find("MAIL FROM:") != std::string_view::npos) {
+    broken_rule_of_tls_ = "MAIL in plaintext";
+  }
 }
 
 bool DialogStage::fill_input() {
@@ -174,6 +210,7 @@ smtp::Reply DialogStage::ask(smtp::Question question) {
   using Kind = smtp::ClientAction::Kind;
   const bool may_begin = question.kind == smtp::Question::Kind::Mail;
   const bool is_end = question.kind == smtp::Question::Kind::EndOfData;
+  check_question(question);
   if (may_begin && (!backend_ || !backend_->is_open())) {
     smtp::ClientIdentity identity;
     identity.hand_off = settings_.hand_off;
@@ -186,6 +223,7 @@ smtp::Reply DialogStage::ask(smtp::Question question) {
     backend_.emplace(std::move(identity));
     to_backend_.emplace_back();
     observer_ = {};
+    is_backend_tls_ = false;
   }
   if (!backend_) {
     return smtp::unavailable();
@@ -207,15 +245,11 @@ smtp::Reply DialogStage::ask(smtp::Question question) {
       return smtp::unavailable();
     }
     if (action.kind == Kind::Handshake) {
-      if (settings_.backend_handshake_fails) {
-        backend_->on_handshake_failed("wrong version number");
-      } else {
-        backend_->on_tls_established();
-        observer_ = {};
-      }
+      start_backend_tls();
       continue;
     }
     if (action.kind == Kind::Write) {
+      check_plaintext(action.bytes);
       to_backend_.back() += action.bytes;
       continue;
     }
@@ -245,9 +279,11 @@ smtp::Reply DialogStage::ask(smtp::Question question) {
 
 std::size_t DialogStage::replies_in(std::string_view bytes) {
   std::size_t count = 0;
+  has_rest_behind_reply_ = false;
   while (!bytes.empty()) {
     const auto reply = observer_.next(bytes);
     count += reply && reply->has_value() ? 1U : 0U;
+    has_rest_behind_reply_ = count > 0 && !bytes.empty();
   }
   return count;
 }

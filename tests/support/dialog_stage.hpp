@@ -27,7 +27,8 @@ enum class Injection : std::uint8_t {
   ClientSlow,
   BackendGone,
   BackendSlow,
-  Stop
+  Stop,
+  HandshakeFails  // the next one, on either side
 };
 
 // A rulebook from the text of a configuration; "example.org" is ours where it names no recipients.
@@ -82,6 +83,9 @@ class DialogStage {
   // The backend sent several replies at once, and the connection went on: one of them has been, or
   // will be, taken for the answer to another command.
   bool has_crossed_replies() const { return has_crossed_replies_; }
+  // Something from before a handshake was used behind it: what the client said, a connection to
+  // the backend, or bytes of the backend. Or a message was told in plaintext where TLS is required.
+  const std::string& broken_rule_of_tls() const { return broken_rule_of_tls_; }
 
  private:
   void read_command();
@@ -91,6 +95,11 @@ class DialogStage {
   // How many replies have become whole by these bytes.
   std::size_t replies_in(std::string_view bytes);
   void drop_backend();
+  void start_tls(const smtp::Reply& go_ahead);
+  void start_backend_tls();
+  // Before a question goes to the backend, and before bytes do.
+  void check_question(const smtp::Question& question);
+  void check_plaintext(std::string_view bytes);
   // True: the client is gone.
   bool fill_input();
   Injection next_injection();
@@ -106,6 +115,9 @@ class DialogStage {
   std::string trouble_;
   smtp::ReplyReader observer_;  // reads the backend's replies beside the dialog
   bool has_crossed_replies_ = false;
+  bool has_rest_behind_reply_ = false;  // of the backend's last bytes
+  bool is_backend_tls_ = false;
+  std::string broken_rule_of_tls_;
   std::size_t step_ = 0;
   std::size_t acknowledged_ = 0;
   std::size_t accepted_by_backend_ = 0;

@@ -304,6 +304,7 @@ Replay replay(const Transcript& transcript, Cut cut, unsigned seed, const Inject
   outcome.steps = stage.steps();
   outcome.acknowledged = stage.acknowledged();
   outcome.accepted_by_backend = stage.accepted_by_backend();
+  outcome.broken_rule_of_tls = stage.broken_rule_of_tls();
   return outcome;
 }
 

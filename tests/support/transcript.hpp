@@ -53,6 +53,7 @@ struct Replay {
   std::size_t steps = 0;
   std::size_t acknowledged = 0;
   std::size_t accepted_by_backend = 0;
+  std::string broken_rule_of_tls;
 };
 
 using Injector = std::function<Injection(std::size_t)>;

@@ -68,7 +68,7 @@ TEST_P(TranscriptTest, LosesNothingWithTroubleBeforeAnyStep) {
   const std::size_t steps = replay(transcript(), Cut::Whole, 1, no_trouble).steps;
   for (const Injection trouble :
        {Injection::ClientGone, Injection::ClientSlow, Injection::BackendGone,
-        Injection::BackendSlow, Injection::Stop}) {
+        Injection::BackendSlow, Injection::Stop, Injection::HandshakeFails}) {
     for (std::size_t at = 0; at <= steps; ++at) {
       const Replay seen = replay(transcript(), Cut::Whole, 1, [&](std::size_t step) {
         return step == at ? trouble : Injection::None;
@@ -77,6 +77,7 @@ TEST_P(TranscriptTest, LosesNothingWithTroubleBeforeAnyStep) {
           fmt::format("trouble {} before step {}", static_cast<int>(trouble), at);
       EXPECT_TRUE(seen.ended) << where;
       EXPECT_LE(seen.acknowledged, seen.accepted_by_backend) << where;
+      EXPECT_EQ(seen.broken_rule_of_tls, "") << where;
       // What was said before the trouble stands; no reply of ours is ever half a line.
       EXPECT_TRUE(seen.to_client.empty() || seen.to_client.ends_with("\r\n")) << where;
     }
