@@ -111,6 +111,30 @@ def plaintext_after_farewell(guard, backend):
     expect(all(one.told_end == 0 for one in backend.of(local)), "the backend saw a dot")
 
 
+def cut_off_without_farewell(guard, backend):
+    """FIN in a message, without close_notify: truncation by somebody in the middle would look the same. No dot is sent on."""
+    with TlsClient(guard.address) as client:
+        client.start_tls()
+        client.ask("MAIL FROM:<a@client.example>", 250)
+        client.ask("RCPT TO:<user@example.net>", 250)
+        client.ask("DATA", 354)
+        client.send(b"Subject: half\r\n\r\nall of it\r\n.")
+        local = client.local
+        client.close()
+    wait_until(lambda: backend.of(local) and all(one.over for one in backend.of(local)), "the backend is closed")
+    expect(not backend.accepted(local) and all(one.told_end == 0 for one in backend.of(local)), "the backend saw a dot")
+
+
+def many_commands_in_one_record(guard):
+    """What OpenSSL has taken from the socket wakes nobody: it must be used up before the next wait."""
+    with TlsClient(guard.address) as client:
+        client.start_tls()
+        client.send(b"NOOP\r\n" * 500)
+        for _ in range(500):
+            expect(client.reply().code == 250, client.transcript[-1])
+        client.quit()
+
+
 def second_starttls(guard):
     with TlsClient(guard.address) as client:
         client.start_tls()
@@ -143,6 +167,45 @@ def silent_handshake(guard):
     took = time.monotonic() - began
     expect(1.5 < took < 6, f"a handshake of 2 s at most took {took:.1f} s")
     wait_until(lambda: guard.log.find("how=tls-failed detail=timeout"), "the log tells of the timeout")
+
+
+def stalled_handshakes_block_nobody(guard):
+    stalled = []
+    for number in range(50):
+        client = TlsClient(guard.address)
+        client.hello()
+        client.ask("STARTTLS", 220)
+        client.send(b"\x16\x03\x01\x02\x00"[:number % 6])
+        stalled.append(client)
+    began = time.monotonic()
+    with TlsClient(guard.address) as client:
+        client.start_tls()
+        client.quit()
+    took = time.monotonic() - began
+    expect(took < 1, f"a good handshake took {took:.1f} s")
+    for client in stalled:
+        client.close()
+
+
+def resumption(guard):
+    """By ticket, in both protocols, and told in the log; early data is not taken."""
+    for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+        using = context(most=version)
+        with TlsClient(guard.address) as client:
+            client.start_tls(using)
+            client.ask("NOOP", 250)  # the tickets of TLS 1.3 come after the handshake
+            session = client.socket.session
+            client.quit()  # what breaks off is not resumed
+        with TlsClient(guard.address) as client:
+            client.hello()
+            client.ask("STARTTLS", 220)
+            client.socket = using.wrap_socket(client.socket, session=session)
+            client.ask("EHLO client.example", 250)
+            expect(client.socket.session_reused, f"{version.name}: not resumed")
+            client.quit()
+    wait_until(lambda: len(guard.log.find("event=tls .*resumed")) == 2, "the log tells of both")
+    said = s_client(guard, "-tls1_3", "-ign_eof", say=b"NOOP\nQUIT\n").stdout
+    expect(b"Max Early Data: 0" in said and b"Max Early Data: 1" not in said, f"early data is offered: {said[-300:]!r}")
 
 
 def wrong_protocol_name(guard):
@@ -365,9 +428,13 @@ def main():
     suite.case("injected/with-starttls-and-a-pause", injected, guard, backend, 0.3)
     suite.case("injected/behind-220", injected_behind_go_ahead, guard, backend)
     suite.case("plaintext-after-close-notify", plaintext_after_farewell, guard, backend)
+    suite.case("cut-off-without-close-notify", cut_off_without_farewell, guard, backend)
+    suite.case("many-commands-in-one-record", many_commands_in_one_record, guard)
     suite.case("second-starttls", second_starttls, guard)
     suite.case("starttls-closes-the-backend", starttls_closes_the_backend, guard, backend)
     suite.case("handshake/silent", silent_handshake, guard)
+    suite.case("handshake/stalled-ones-block-nobody", stalled_handshakes_block_nobody, guard)
+    suite.case("handshake/resumption", resumption, guard)
     suite.case("handshake/alpn-http", wrong_protocol_name, guard)
     suite.case("handshake/alpn-smtp", right_protocol_name, guard)
     suite.case("handshake/renegotiation", renegotiation, guard)
