@@ -30,7 +30,8 @@ ALPHABET = b"\r\n\0. \t"
 TRUE_END = b"\r\n.\r\n"
 # Ends of data for some server or other, from the papers and tools.
 KNOWN = [b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r.\r", b"\r.\r\n", b"\r\n.\r", b"\r\n.\r\r\n", b"\r\r\n.\r\r\n", b"\n.\r\r\n",
-         b"\r\n\0.\r\n", b"\r\n.\0\r\n", b"\n\n.\r\n", b"\r\n\n.\r\n", b"\n\r\n.\n", b"\r\n . \r\n", b"\r\n.\t\r\n", b"\r\n\x0b.\r\n"]
+         b"\r\n\0.\r\n", b"\r\n.\0\r\n", b"\n\n.\r\n", b"\r\n\n.\r\n", b"\n\r\n.\n", b"\r\n . \r\n", b"\r\n.\t\r\n", b"\r\n\x0b.\r\n",
+         b"\r\n\x0c.\r\n", b"\r\n\xc2\x85.\r\n", b"\r\n.\xe2\x80\xa8\r\n"]
 SAMPLE = 250
 PER_SESSION = 40
 SMUGGLED = b"X-Smuggled: "
