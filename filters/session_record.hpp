@@ -4,7 +4,7 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -54,9 +54,9 @@ struct SessionRecord {
   std::string backend;          // the endpoint that was used last; empty: none was opened
   std::string backend_trouble;  // the first trouble with it
   // The hardest of its recipients; if none was judged, that of the client alone.
-  std::optional<Verdict> verdict;
-  std::uint32_t relay_attempts = 0;  // recipients that are not ours
-  std::uint32_t discarded = 0;       // messages that were accepted and thrown away
+  std::unique_ptr<const Verdict> verdict;  // on the heap: most of a session none is there
+  std::uint32_t relay_attempts = 0;        // recipients that are not ours
+  std::uint32_t discarded = 0;             // messages that were accepted and thrown away
 
   // "<address>:code"; counts what is over the bound.
   void add_recipient(std::string_view address, std::uint16_t code);

@@ -32,7 +32,7 @@ net::Awaitable<smtp::Reply> Backend::ask(const smtp::Question& question) {
   const bool is_new = needs_new_connection(question);
   if (is_new) {
     drop();
-    connection_ = std::make_unique<Connection>(context_.io, identity_);
+    connection_ = std::make_unique<Connection>(context_.io, *identity_);
   }
   if (!connection_) {
     co_return smtp::unavailable();
@@ -47,7 +47,7 @@ net::Awaitable<smtp::Reply> Backend::ask(const smtp::Question& question) {
         co_await connect();
         break;
       case Kind::Write:
-        context_.log.backend_dialogue(identity_.session_id, "to", action.bytes);
+        context_.log.backend_dialogue(identity_->session_id, "to", action.bytes);
         co_await send(action.bytes, deadline);
         break;
       case Kind::Read:
@@ -143,7 +143,7 @@ bool Backend::tries_plaintext(const smtp::Question& question) {
     return false;
   }
   trouble_ = dialog.trouble() + "; going on in plaintext";
-  smtp::ClientIdentity identity = identity_;
+  smtp::ClientIdentity identity = *identity_;
   identity.tls = smtp::BackendTls::Off;
   connection_ = std::make_unique<Connection>(context_.io, std::move(identity));
   connection_->dialog.ask(question);
@@ -194,7 +194,7 @@ bool Backend::read_now() {
     case net::Io::Status::WouldBlock:
       return false;
     case net::Io::Status::Done:
-      context_.log.backend_dialogue(identity_.session_id, "from",
+      context_.log.backend_dialogue(identity_->session_id, "from",
                                     {context_.scratch.data(), io.count});
       connection.dialog.on_bytes({context_.scratch.data(), io.count});
       break;
@@ -240,7 +240,7 @@ net::Awaitable<bool> Backend::write(std::string_view bytes) {
   const TimePoint deadline = SteadyClock::now() + settings_.data_timeout;
   co_await send(bytes, deadline);
   if (connection_->dialog.is_over()) {
-    early_refusal_ = connection_->dialog.early_refusal();
+    keep_early_refusal();
     finish_question();
     co_return false;
   }
@@ -256,13 +256,18 @@ bool Backend::is_silent_in_body() {
       return true;
     }
   }
-  early_refusal_ = connection_->dialog.early_refusal();
+  keep_early_refusal();
   finish_question();
   return false;
 }
 
+void Backend::keep_early_refusal() {
+  const auto& early = connection_->dialog.early_refusal();
+  early_refusal_ = early ? std::make_unique<const smtp::Reply>(*early) : nullptr;
+}
+
 smtp::Reply Backend::refusal() const {
-  return early_refusal_.value_or(smtp::unavailable());
+  return early_refusal_ ? *early_refusal_ : smtp::unavailable();
 }
 
 void Backend::abort() {

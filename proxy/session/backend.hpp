@@ -6,7 +6,6 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -26,7 +25,9 @@ class Backend {
       : context_(context), settings_(settings), wait_(wait) {}
 
   // Whom the next connection is opened for.
-  void set_identity(smtp::ClientIdentity identity) { identity_ = std::move(identity); }
+  void set_identity(smtp::ClientIdentity identity) {
+    identity_ = std::make_unique<const smtp::ClientIdentity>(std::move(identity));
+  }
 
   // Opens a connection if the question may begin one and none is usable. `question` lives until
   // then.
@@ -73,15 +74,16 @@ class Backend {
   // Reads what is there; false: nothing was.
   bool read_now();
   void finish_question();
+  void keep_early_refusal();
   void tell_change(bool is_up);
   Milliseconds time_for(smtp::ClientAction::Stage stage) const;
 
   Context& context_;
   const BackendSettings& settings_;
   net::SocketWait& wait_;
-  smtp::ClientIdentity identity_;
+  std::unique_ptr<const smtp::ClientIdentity> identity_;  // on the heap: most never need one
   std::unique_ptr<Connection> connection_;  // on the heap: most sessions never open one
-  std::optional<smtp::Reply> early_refusal_;
+  std::unique_ptr<const smtp::Reply> early_refusal_;
   std::string trouble_;
 };
 

@@ -249,7 +249,8 @@ void Lobby::dismiss(Held visitor, Ending ending, std::string_view detail) {
     context_.log.reply(facts, nullptr, reply);
   }
   if (visitor->inquiry) {
-    record.verdict = visitor->inquiry->judge.of_client(facts);
+    record.verdict =
+        std::make_unique<const filters::Verdict>(visitor->inquiry->judge.of_client(facts));
   }
   context_.log.end(facts, record, SteadyClock::now());
 }

@@ -48,31 +48,32 @@ net::Awaitable<void> Session::run() {
     drop_for_news();
   }
   while (!is_ended_) {
-    smtp::Action action = dialog_.next_action();
-    switch (action.kind) {
+    auto action = std::make_unique<smtp::Action>(dialog_.next_action());
+    switch (action->kind) {
       case Kind::ReadCommand:
+        action.reset();  // it would be kept while we wait
         co_await read_command();
         break;
       case Kind::Say:
-        co_await say(action);
+        co_await say(*action);
         break;
       case Kind::Judge:
         co_await judge();
         break;
       case Kind::Ask:
-        co_await ask(action.question);
+        co_await ask(action->question);
         break;
       case Kind::RelayBody:
         co_await relay_body();
         break;
       case Kind::StartTls:
-        co_await start_tls(action.reply);
+        co_await start_tls(action->reply);
         break;
       case Kind::DropBackend:
         backend_.drop();
         break;
       case Kind::Note:
-        tell(action.note);
+        tell(action->note);
         break;
       case Kind::Close:
         is_ended_ = true;

@@ -122,14 +122,14 @@ class Session : public boost::intrusive::list_base_hook<
 
   TimePoint command_deadline_;
   TimePoint session_deadline_;
-  const BodyRelay* body_ = nullptr;      // while it runs, in relay_body()
-  std::string reason_;                   // why our policy refused, for the log of the next reply
-  std::vector<std::string> told_;        // names of findings
-  std::optional<filters::Verdict> tag_;  // the message in hand is marked with it
-  bool has_news_ = false;                // something about the client's conduct is new
-  bool is_data_refused_ = false;         // the last command was a DATA without 354
-  bool is_dropped_ = false;              // the next reply is told by the finding that caused it
-  bool is_text_told_ = false;            // a message sent as commands is one line in the log
+  const BodyRelay* body_ = nullptr;  // while it runs, in relay_body()
+  std::string reason_;               // why our policy refused, for the log of the next reply
+  std::vector<std::string> told_;    // names of findings
+  std::unique_ptr<const filters::Verdict> tag_;  // the message in hand is marked with it
+  bool has_news_ = false;                        // something about the client's conduct is new
+  bool is_data_refused_ = false;                 // the last command was a DATA without 354
+  bool is_dropped_ = false;    // the next reply is told by the finding that caused it
+  bool is_text_told_ = false;  // a message sent as commands is one line in the log
   std::uint64_t body_octets_ = 0;
   std::uint64_t body_normalised_ = 0;
   TimePoint body_began_;

@@ -142,7 +142,7 @@ net::Awaitable<void> Session::judge_recipient() {
       judgement.kind = smtp::Judgement::Kind::Discard;
       break;
     case filters::Verdict::Kind::Tag:
-      tag_ = verdict;
+      tag_ = std::make_unique<const filters::Verdict>(verdict);
       break;
     case filters::Verdict::Kind::Pass:
       break;
@@ -167,7 +167,7 @@ net::Awaitable<void> Session::wait_for_answers() {
 void Session::tell(const filters::Verdict& verdict) {
   tell_findings(verdict);
   if (!record_.verdict || is_worth_more(verdict, *record_.verdict)) {
-    record_.verdict = verdict;
+    record_.verdict = std::make_unique<const filters::Verdict>(verdict);
   }
 }
 

@@ -338,7 +338,7 @@ void ServerDialog::on_judgement(const Judgement& judgement) {
     return say(judgement.reply);
   }
   if (for_mail) {
-    transaction_ = Transaction{};
+    transaction_ = std::make_unique<Transaction>();
     transaction_->mail = command_;
     transaction_->allows_utf8 = has_parameter(command_, "SMTPUTF8");
     transaction_->is_held = judgement.kind == Judgement::Kind::Hold;

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -186,7 +187,7 @@ class ServerDialog {
   std::string helo_;
   bool is_esmtp_ = false;
   bool is_tls_ = false;
-  std::optional<Transaction> transaction_;
+  std::unique_ptr<Transaction> transaction_;  // on the heap: an idle session has none
 
   Step step_ = Step::Greet;
   std::optional<Reply> reply_;   // to be said before anything else
