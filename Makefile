@@ -10,7 +10,7 @@ RELEASE = build/release
 DATA ?= ../shared/data
 ARGS ?=
 
-.PHONY: help run test bench bench-judgement install format check tidy clean
+.PHONY: help run test bench bench-judgement install format check fuzz tidy clean
 
 help:
 	@echo 'make run       build smtpguard, start it on 127.0.0.1:2525 in front of a try-out backend, play some sessions'
@@ -20,6 +20,7 @@ help:
 	@echo 'make install   install below PREFIX ($(PREFIX)); DESTDIR is put before it'
 	@echo 'make format    format all C++ files as .clang-format says'
 	@echo 'make check     what CI adds to make test: format, layering, second compiler, sanitizers'
+	@echo 'make fuzz      every fuzz target for 10 seconds, or ARGS="60 session data": these for 60'
 	@echo 'make tidy      clang-tidy over all our sources (minutes)'
 	@echo 'make clean     remove build/'
 	@echo
@@ -52,6 +53,10 @@ format:
 
 check:
 	@bash .ci/run check
+
+fuzz:
+	@sh .ci/setup ci
+	@bash .ci/fuzz $(ARGS)
 
 tidy:
 	@sh .ci/setup ci
