@@ -16,6 +16,7 @@
 #include "filters/filter.hpp"
 #include "filters/helo_name.hpp"
 #include "filters/names.hpp"
+#include "filters/own_name.hpp"
 #include "filters/reverse.hpp"
 
 namespace smtpguard::filters {
@@ -108,9 +109,9 @@ constexpr std::array kTests{
     Test{
         .name = "helo.generic",
         .lenient = kObserve,
-        .balanced = points(2),
+        .balanced = points(3),
         .strict = points(3),
-        .says = "the HELO name of your server is one that a provider gives to any line",
+        .says = "the HELO name of your server is its provider's, not its own",
         .mend = "give it a name of its own",
     },
     Test{
@@ -125,9 +126,33 @@ constexpr std::array kTests{
         .name = "helo.not_rdns",
         .lenient = kObserve,
         .balanced = points(1),
-        .strict = points(2),
+        .strict = points(1),
         .says = "the HELO name of your server and its reverse name are not of one domain",
         .mend = "let both be the same",
+    },
+    Test{
+        .name = "helo.plain",
+        .lenient = kObserve,
+        .balanced = points(1),
+        .strict = points(1),
+        .says = "nothing shows that the HELO name of your server is a mail server's",
+        .mend = "give its address the same name as reverse name (PTR)",
+    },
+    Test{
+        .name = "helo.random",
+        .lenient = kObserve,
+        .balanced = points(2),
+        .strict = points(3),
+        .says = "the HELO name of your server looks made up by a program",
+        .mend = "give it a name that can be read",
+    },
+    Test{
+        .name = "helo.abused_domain",
+        .lenient = kObserve,
+        .balanced = points(1),
+        .strict = points(1),
+        .says = "the HELO name of your server is in a top-level domain known for abuse",
+        .mend = "let all else be right: reverse name, HELO name and its address",
     },
 };
 constexpr const Test& kSelf = kTests[0];
@@ -143,6 +168,9 @@ constexpr const Test& kChanged = kTests[9];
 constexpr const Test& kGeneric = kTests[10];
 constexpr const Test& kNoForward = kTests[11];
 constexpr const Test& kNotRdns = kTests[12];
+constexpr const Test& kPlain = kTests[13];
+constexpr const Test& kRandom = kTests[14];
+constexpr const Test& kAbusedDomain = kTests[15];
 
 // The fault that the look of the name shows; one at most.
 const Test* fault_of(HeloKind kind) {
@@ -184,6 +212,39 @@ bool leads_somewhere(const dns::Answer& mx) {
                      [](const auto& exchanger) { return !exchanger.host.empty(); });
 }
 
+// The name of a big company, but neither a confirmed reverse name there nor an address of theirs.
+bool claims_company(std::string_view name, const IpAddress& client, const ReverseNames& reverse) {
+  const Company* const company = company_of(name);
+  if (company == nullptr || company->networks.contains(client)) {
+    return false;
+  }
+  return std::none_of(
+      reverse.confirmed.begin(), reverse.confirmed.end(), [&](const std::string& confirmed) {
+        return std::any_of(
+            company->servers.begin(), company->servers.end(),
+            [&](std::string_view domain) { return is_at_or_below(confirmed, domain); });
+      });
+}
+
+// What shows that the name is the provider's: of a line, as a reverse name is; or that of the
+// provider itself, said from a line whose reverse name he made up.
+std::string provider_sign(std::string_view name, const IpAddress& client,
+                          const ReverseNames& reverse) {
+  std::string sign = generic_sign(name, client);
+  if (!sign.empty() || is_called_mail_server(name)) {
+    return sign;
+  }
+  const auto& names = reverse.confirmed.empty() ? reverse.others : reverse.confirmed;
+  for (const std::string& line : names) {
+    const std::string line_sign = generic_sign(line, client);
+    if (line_sign.empty() || !is_same_organisation(name, line)) {
+      return {};
+    }
+    sign = fmt::format("PTR {}", line);
+  }
+  return sign;
+}
+
 class Helo final : public Filter {
  public:
   Helo(const Site& site, std::vector<std::string> bot_names)
@@ -223,6 +284,7 @@ class Helo final : public Filter {
     }
     if (kind_of_name == HeloKind::Name) {
       const std::string_view name = without_root_dot(facts.helo);
+      judge_look(name, findings);
       judge_forward(name, facts, findings);
       judge_against_reverse(name, facts, findings);
     }
@@ -266,6 +328,15 @@ class Helo final : public Filter {
     }
   }
 
+  static void judge_look(std::string_view name, Findings& findings) {
+    if (const std::string label = hex_label(name); !label.empty()) {
+      findings.push_back(failed(kRandom, fmt::format("{}: {}", name, label)));
+    }
+    if (!abused_domain(name).empty()) {
+      findings.push_back(failed(kAbusedDomain, std::string(name)));
+    }
+  }
+
   static void judge_against_reverse(std::string_view name, const SessionFacts& facts,
                                     Findings& findings) {
     const auto reverse = reverse_of(facts);
@@ -280,33 +351,28 @@ class Helo final : public Filter {
       findings.push_back(names.is_complete ? failed(test, std::move(what))
                                            : not_known(test, std::move(what)));
     };
-
-    const std::vector<std::string_view> servers = domains_of_company(name);
-    const bool belongs = std::any_of(
-        names.confirmed.begin(), names.confirmed.end(), [&](const std::string& confirmed) {
-          return std::any_of(servers.begin(), servers.end(), [&](std::string_view domain) {
-            return is_at_or_below(confirmed, domain);
-          });
-        });
-    if (!servers.empty() && !belongs) {
+    if (claims_company(name, facts.client.address, names)) {
       report(kImpersonates, evidence);
     }
-
+    if (const std::string sign = provider_sign(name, facts.client.address, names); !sign.empty()) {
+      report(kGeneric, fmt::format("{}: {}", name, sign));
+    }
     const bool is_of_one_domain = std::any_of(
         names.confirmed.begin(), names.confirmed.end(),
         [&](const std::string& confirmed) { return is_same_organisation(name, confirmed); });
+    if (is_of_one_domain || own_name_of(facts) != OwnName::No) {
+      return;
+    }
     // Without a confirmed name there is nothing to compare with: that is told by rdns.
-    if (!names.confirmed.empty() && !is_of_one_domain) {
+    if (!names.confirmed.empty()) {
       report(kNotRdns, evidence);
     }
-
-    // What the reverse name says as well is told once, by rdns.
-    const bool is_reverse_name = std::any_of(
-        names.confirmed.begin(), names.confirmed.end(),
-        [&](const std::string& confirmed) { return equals_ignoring_case(name, confirmed); });
-    if (const std::string sign = generic_sign(name, facts.client.address);
-        !sign.empty() && !is_reverse_name) {
-      report(kGeneric, fmt::format("{}: {}", name, sign));
+    if (!is_called_mail_server(name)) {
+      report(kPlain, evidence);
+    }
+    if (const std::string label = unspeakable_label(name);
+        !label.empty() && hex_label(name).empty()) {
+      report(kRandom, fmt::format("{}: {}", name, label));
     }
   }
 

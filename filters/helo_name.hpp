@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "conf/base/cidr.hpp"
 #include "conf/base/ip_address.hpp"
 
 namespace smtpguard::filters {
@@ -41,8 +42,14 @@ struct HeloContext {
 
 HeloKind kind_of(std::string_view helo, const HeloContext& context);
 
-// A client that bears the name of a big company, and the domains in which that company's servers
-// have their reverse names; empty: the name is of no such company.
-std::vector<std::string_view> domains_of_company(std::string_view helo);
+// A big company, whose name bots like to say.
+struct Company {
+  std::vector<std::string_view> names;    // what a client may claim
+  std::vector<std::string_view> servers;  // where the reverse names of its servers are
+  CidrSet networks{};                     // its servers' addresses, where those have no names
+};
+
+// The company whose name the client says; nullptr: none.
+const Company* company_of(std::string_view helo);
 
 }  // namespace smtpguard::filters

@@ -1,72 +1,35 @@
 #include "filters/names.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <array>
-#include <optional>
+#include <cstddef>
+#include <span>
 #include <vector>
 
 #include "conf/base/text.hpp"
+#include "filters/address_in_name.hpp"
+#include "filters/name_runs.hpp"
+#include "filters/name_words.hpp"
 #include "filters/public_suffix.hpp"
 
 namespace smtpguard::filters {
 namespace {
 
-// Words for a line or a machine that anybody may rent, in the names that providers give it.
-constexpr std::array<std::string_view, 43> kGenericWords{
-    "adsl",   "broadband", "bband",    "bbcust", "cable",    "cablemodem", "catv",   "cdma",
-    "client", "clients",   "cpe",      "cust",   "customer", "customers",  "dhcp",   "dial",
-    "dialin", "dialup",    "dip",      "dsl",    "dyn",      "dynamic",    "dynip",  "fbx",
-    "ftth",   "gprs",      "homeuser", "hsd",    "kabel",    "lte",        "mobile", "modem",
-    "pool",   "pools",     "ppp",      "pppoe",  "pptp",     "res",        "user",   "vdsl",
-    "wifi",   "wireless",  "xdsl"};
+using Words = std::span<const std::string_view>;
 
-// Whoever gave such a name meant the machine to send mail.
-constexpr std::array<std::string_view, 7> kServingWords{"business", "mx",    "mxout", "out",
-                                                        "outbound", "relay", "static"};
-constexpr std::array<std::string_view, 3> kServingParts{"mail", "mta", "smtp"};
-
-template <std::size_t N>
-bool holds(const std::array<std::string_view, N>& words, std::string_view word) {
+bool is_one_of(std::string_view word, Words words) {
   return std::find(words.begin(), words.end(), word) != words.end();
 }
 
-template <typename Belongs>
-std::vector<std::string_view> runs_of(std::string_view text, Belongs belongs) {
-  std::vector<std::string_view> runs;
-  std::size_t begin = 0;
-  while (begin < text.size()) {
-    std::size_t end = begin;
-    while (end < text.size() && belongs(text[end])) {
-      ++end;
-    }
-    if (end > begin) {
-      runs.push_back(text.substr(begin, end - begin));
-    }
-    begin = end + 1;
-  }
-  return runs;
+bool holds_one_of(std::string_view word, Words parts) {
+  return std::any_of(parts.begin(), parts.end(), [&](std::string_view part) {
+    return word.find(part) != std::string_view::npos;
+  });
 }
 
-bool is_hex_digit(char c) {
-  return is_digit(c) || (c >= 'a' && c <= 'f');
-}
-
-// Four octets in a row, such as 192-0-2-9: somebody's address, if not the client's; empty: none.
-std::string quad_in(std::string_view name) {
-  for (const std::string_view piece :
-       runs_of(name, [](char c) { return is_digit(c) || c == '-' || c == '.' || c == '_'; })) {
-    const std::vector<std::string_view> numbers = runs_of(piece, is_digit);
-    const bool is_quad = numbers.size() == 4 &&
-                         std::all_of(numbers.begin(), numbers.end(), [](std::string_view number) {
-                           return number.size() <= 3 && parse_number(number).value_or(256) < 256;
-                         });
-    if (is_quad) {
-      return fmt::format("{}", fmt::join(numbers, "-"));
-    }
-  }
-  return {};
+bool has_word(const std::vector<std::string_view>& found, Words words, Words parts) {
+  return std::any_of(found.begin(), found.end(), [&](std::string_view word) {
+    return is_one_of(word, words) || holds_one_of(word, parts);
+  });
 }
 
 // "host-3-4.dsl" of "host-3-4.dsl.example.net", in lower case.
@@ -78,80 +41,30 @@ std::string host_part(std::string_view name) {
   return to_lower(name.substr(0, name.size() - organisation.size() - 1));
 }
 
-bool serves(const std::vector<std::string_view>& words) {
-  return std::any_of(words.begin(), words.end(), [](std::string_view word) {
-    return holds(kServingWords, word) ||
-           std::any_of(kServingParts.begin(), kServingParts.end(), [&](std::string_view part) {
-             return word.find(part) != std::string_view::npos;
-           });
-  });
+bool is_vowel(char c) {
+  constexpr std::string_view kVowels = "aeiouy";
+  return kVowels.find(c) != std::string_view::npos;
 }
 
-template <typename Number>
-bool holds_run(const std::vector<Number>& numbers, const std::vector<Number>& run) {
-  return std::search(numbers.begin(), numbers.end(), run.begin(), run.end()) != numbers.end();
+bool is_hex_number(std::string_view label) {
+  constexpr std::size_t kEnough = 8;
+  return label.size() >= kEnough && std::any_of(label.begin(), label.end(), is_digit) &&
+         std::all_of(label.begin(), label.end(),
+                     [](char c) { return is_digit(c) || (c >= 'a' && c <= 'f'); });
 }
 
-// Three octets that follow each other, in the order of the address or backwards; all of them in
-// one run of digits or hexadecimal digits.
-bool holds_v4(std::string_view host, const IpAddress& address) {
-  std::vector<std::uint64_t> octets(address.bytes().begin(), address.bytes().begin() + 4);
-  std::vector<std::uint64_t> numbers;
-  for (const std::string_view run : runs_of(host, is_digit)) {
-    numbers.push_back(parse_number(run.substr(0, 18)).value_or(0));
+// Five consonants in a row, and hardly a vowel in the whole: nobody could say it.
+bool is_unspeakable(std::string_view label) {
+  if (label.starts_with("xn--")) {
+    return false;
   }
-  for (int turn = 0; turn < 2; ++turn) {
-    const std::string padded =
-        fmt::format("{:03}{:03}{:03}{:03}", octets[0], octets[1], octets[2], octets[3]);
-    const std::string hex =
-        fmt::format("{:02x}{:02x}{:02x}{:02x}", octets[0], octets[1], octets[2], octets[3]);
-    if (holds_run(numbers, {octets[0], octets[1], octets[2]}) ||
-        holds_run(numbers, {octets[1], octets[2], octets[3]}) ||
-        host.find(padded) != std::string_view::npos || host.find(hex) != std::string_view::npos) {
-      return true;
-    }
-    std::reverse(octets.begin(), octets.end());
-  }
-  return false;
-}
-
-// Four groups that follow each other, or half of the nibbles in one piece, forwards or backwards.
-bool holds_v6(std::string_view host, const IpAddress& address) {
-  std::vector<std::uint32_t> groups;
-  std::string nibbles;
-  for (std::size_t i = 0; i < 16; i += 2) {
-    groups.push_back(address.bytes()[i] * 256U + address.bytes()[i + 1]);
-    nibbles += fmt::format("{:04x}", groups.back());
-  }
-  std::vector<std::uint32_t> numbers;
-  std::string flat;
-  for (const std::string_view run : runs_of(host, is_hex_digit)) {
-    std::uint32_t number = 0;
-    for (const char c : run.substr(0, 4)) {
-      number = number * 16U + static_cast<std::uint32_t>(is_digit(c) ? c - '0' : c - 'a' + 10);
-    }
-    numbers.push_back(run.size() <= 4 ? number : 0x10000U);
-    flat += run;
-  }
-  for (std::size_t i = 0; i + 4 <= groups.size(); ++i) {
-    const std::vector<std::uint32_t> four(groups.begin() + static_cast<std::ptrdiff_t>(i),
-                                          groups.begin() + static_cast<std::ptrdiff_t>(i) + 4);
-    const auto zeros = std::count(four.begin(), four.end(), 0U);
-    if (zeros < 2 && holds_run(numbers, four)) {
-      return true;
-    }
-  }
-  for (int turn = 0; turn < 2; ++turn) {
-    for (const std::size_t half : {0U, 16U}) {
-      const std::string piece = nibbles.substr(half, 16);
-      if (std::count(piece.begin(), piece.end(), '0') < 10 &&
-          flat.find(piece) != std::string::npos) {
-        return true;
-      }
-    }
-    std::reverse(nibbles.begin(), nibbles.end());
-  }
-  return false;
+  constexpr std::size_t kEnough = 5;
+  const auto runs = runs_of(label, [](char c) { return is_alpha(c) && !is_vowel(c); });
+  const auto letters = std::count_if(label.begin(), label.end(), is_alpha);
+  const auto vowels = std::count_if(label.begin(), label.end(), is_vowel);
+  return 4 * vowels <= letters && std::any_of(runs.begin(), runs.end(), [](std::string_view run) {
+           return run.size() >= kEnough;
+         });
 }
 
 }  // namespace
@@ -179,21 +92,54 @@ bool is_same_organisation(std::string_view a, std::string_view b) {
 std::string generic_sign(std::string_view name, const IpAddress& address) {
   const std::string host = host_part(name);
   const std::vector<std::string_view> words = runs_of(host, is_alpha);
-  if (host.empty() || serves(words)) {
+  if (host.empty() || has_word(words, care_words(), care_parts())) {
     return {};
   }
   // The address is looked for in the whole name: there are domains such as ip-192-0-2.example.
   const std::string whole = to_lower(name);
-  if (address.is_v4() ? holds_v4(whole, address) : holds_v6(whole, address)) {
+  if (holds_address(whole, address)) {
     return address.to_string();
   }
   if (std::string quad = quad_in(whole); !quad.empty()) {
     return quad;
   }
   const auto word = std::find_if(words.begin(), words.end(), [](std::string_view candidate) {
-    return holds(kGenericWords, candidate);
+    return is_one_of(candidate, line_words());
   });
-  return word == words.end() ? std::string() : std::string(*word);
+  const bool is_counted = std::any_of(host.begin(), host.end(), is_digit);
+  return word == words.end() || !is_counted ? std::string() : std::string(*word);
+}
+
+bool is_called_mail_server(std::string_view name) {
+  const std::string host = host_part(name);
+  return has_word(runs_of(host, is_alpha), mail_words(), mail_parts());
+}
+
+std::string_view abused_domain(std::string_view name) {
+  const std::size_t dot = name.rfind('.');
+  if (dot == std::string_view::npos) {
+    return {};
+  }
+  const std::string last = to_lower(name.substr(dot + 1));
+  const Words all = abused_domains();
+  const auto found = std::find(all.begin(), all.end(), last);
+  return found == all.end() ? std::string_view() : *found;
+}
+
+std::string hex_label(std::string_view name) {
+  const std::string host = host_part(name);
+  for (const std::string_view label : runs_of(host, [](char c) { return c != '.'; })) {
+    if (is_hex_number(label)) {
+      return std::string(label);
+    }
+  }
+  return {};
+}
+
+std::string unspeakable_label(std::string_view name) {
+  const std::string organisation = to_lower(organisational_domain(name, Suffixes::Registries));
+  const std::string_view label = std::string_view(organisation).substr(0, organisation.find('.'));
+  return is_unspeakable(label) ? std::string(label) : std::string();
 }
 
 }  // namespace smtpguard::filters

@@ -37,9 +37,18 @@ constexpr std::array kTests{
         .says = "your address belongs to a cloud and has no name of its own",
         .mend = "set its reverse name, or send through your provider",
     },
+    Test{
+        .name = "network.cloud_unnamed",
+        .lenient = kObserve,
+        .balanced = kObserve,
+        .strict = kObserve,
+        .says = "your address belongs to a cloud and has no name that leads back to it",
+        .mend = "set its reverse name, or send through your provider",
+    },
 };
 constexpr const Test& kScanner = kTests[0];
 constexpr const Test& kCloud = kTests[1];
+constexpr const Test& kCloudUnnamed = kTests[2];
 
 HostList compile(std::span<const std::string_view> lines) {
   std::vector<HostList::Entry> entries;
@@ -117,6 +126,7 @@ class Network final : public Filter {
   }
 
   // Clouds lend their networks to their own mail services, and to whoever gives his machine a name.
+  // Without a confirmed name the network is a label alone: that the name is missing weighs already.
   void judge_cloud(const IpAddress& client, const ReverseNames& names, Findings& findings) const {
     if (auto evidence = find_name(clouds_, names)) {
       findings.push_back(failed(kCloud, std::move(*evidence)));
@@ -124,8 +134,8 @@ class Network final : public Filter {
     }
     auto evidence = names.confirmed.empty() ? find_address(clouds_, client) : std::nullopt;
     if (evidence) {
-      findings.push_back(names.is_complete ? failed(kCloud, std::move(*evidence))
-                                           : not_known(kCloud, std::move(*evidence)));
+      findings.push_back(names.is_complete ? failed(kCloudUnnamed, std::move(*evidence))
+                                           : not_known(kCloudUnnamed, std::move(*evidence)));
     }
   }
 

@@ -10,6 +10,7 @@
 
 #include "filters/filter.hpp"
 #include "filters/names.hpp"
+#include "filters/own_name.hpp"
 #include "filters/reverse.hpp"
 
 namespace smtpguard::filters {
@@ -20,7 +21,7 @@ constexpr std::array kTests{
         .name = "rdns.none",
         .lenient = kObserve,
         .balanced = points(4),
-        .strict = points(5),
+        .strict = points(3),
         .says = "your address has no reverse name",
         .mend = "ask your provider to set one (PTR), and publish its address",
         .enhanced = "7.25",
@@ -28,8 +29,8 @@ constexpr std::array kTests{
     Test{
         .name = "rdns.unconfirmed",
         .lenient = kObserve,
-        .balanced = points(3),
-        .strict = points(4),
+        .balanced = points(4),
+        .strict = points(3),
         .says = "the reverse name of your address does not lead back to it",
         .mend = "publish your address (A or AAAA) for that name",
         .enhanced = "7.25",
@@ -37,8 +38,8 @@ constexpr std::array kTests{
     Test{
         .name = "rdns.generic",
         .lenient = kObserve,
-        .balanced = points(2),
-        .strict = points(3),
+        .balanced = points(3),
+        .strict = points(2),
         .says = "the reverse name of your address is one that a provider gives to any line",
         .mend = "ask your provider to set the name of your mail server",
         .enhanced = "7.25",
@@ -49,7 +50,10 @@ constexpr const Test& kUnconfirmed = kTests[1];
 constexpr const Test& kGeneric = kTests[2];
 
 // The sign of the first name, if all names have one: a name of its own among others will do.
-std::string generic_evidence(const std::vector<std::string>& names, const IpAddress& client) {
+std::string generic_evidence(const SessionFacts& facts) {
+  const IpAddress& client = facts.client.address;
+  const ReverseNames reverse = reverse_names_of(facts);
+  const auto& names = reverse.confirmed.empty() ? reverse.others : reverse.confirmed;
   std::string evidence;
   for (const std::string& name : names) {
     const std::string sign = generic_sign(name, client);
@@ -67,6 +71,9 @@ class Rdns final : public Filter {
  public:
   void wants(const SessionFacts& facts, std::vector<dns::Question>& questions) const override {
     want_reverse(facts, questions);
+    if (!generic_evidence(facts).empty()) {
+      want_own_name(facts, questions);
+    }
   }
 
   void judge(const SessionFacts& facts, Findings& findings) const override {
@@ -74,14 +81,14 @@ class Rdns final : public Filter {
     if (!reverse) {
       return;
     }
-    const ReverseNames names = reverse_names_of(facts);
     judge_confirmation(*reverse, facts, findings);
-    const std::string evidence = generic_evidence(
-        names.confirmed.empty() ? names.others : names.confirmed, facts.client.address);
-    if (!evidence.empty()) {
-      findings.push_back(names.is_complete ? failed(kGeneric, evidence)
-                                           : not_known(kGeneric, evidence));
+    const std::string evidence = generic_evidence(facts);
+    // What was reported stands; so nothing is before HELO, which may excuse it.
+    if (evidence.empty() || facts.helo.empty() || own_name_of(facts) != OwnName::No) {
+      return;
     }
+    findings.push_back(reverse_names_of(facts).is_complete ? failed(kGeneric, evidence)
+                                                           : not_known(kGeneric, evidence));
   }
 
  private:

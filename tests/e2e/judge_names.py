@@ -28,6 +28,8 @@ other.sender.net A 300 192.0.2.1
 mail.elsewhere.net A 300 192.0.2.1
 9.dsl.sender.net A 300 192.0.2.1
 mail.google.com A 300 192.0.2.1
+kadath.elsewhere.net A 300 192.0.2.1
+mine.elsewhere.net A 300 203.0.113.22
 broken.sender.net ANY SERVFAIL
 
 203.0.113.21 PTR 300 liar.sender.net
@@ -72,9 +74,10 @@ SAYS = {
     "helo.documentation": "your server says HELO with a name from documentation (RFC 2606)",
     "helo.bare_address": "your server says HELO with an address instead of a name",
     "helo.literal": "your server says HELO with an address literal instead of a name",
-    "helo.generic": "the HELO name of your server is one that a provider gives to any line",
+    "helo.generic": "the HELO name of your server is its provider's, not its own",
     "helo.no_forward": "the HELO name of your server is not in the DNS",
     "helo.not_rdns": "the HELO name of your server and its reverse name are not of one domain",
+    "helo.plain": "nothing shows that the HELO name of your server is a mail server's",
     "rdns.none": "your address has no reverse name",
     "rdns.unconfirmed": "the reverse name of your address does not lead back to it",
     "rdns.generic": "the reverse name of your address is one that a provider gives to any line",
@@ -149,18 +152,26 @@ HELO = [
     Row("not-in-the-dns", "gone.sender.net", findings={"helo.no_forward": "gone.sender.net: no such name"}),
     Row("dns-trouble", "broken.sender.net", unknown={"helo.no_forward": "broken.sender.net: server_failure"}),
     Row("not-the-reverse-name", "mail.elsewhere.net", findings={"helo.not_rdns": "mail.elsewhere.net, PTR mail.sender.net"}),
-    # The two smallest faults together.
+    # The smallest faults together.
     Row("not-in-the-dns-and-elsewhere", "gone.elsewhere.net",
-        findings={"helo.no_forward": "gone.elsewhere.net: no such name", "helo.not_rdns": "gone.elsewhere.net, PTR mail.sender.net"},
-        replies=(TAKEN, TAKEN, deferred("helo.no_forward", "helo.not_rdns"))),
+        findings={"helo.no_forward": "gone.elsewhere.net: no such name", "helo.not_rdns": "gone.elsewhere.net, PTR mail.sender.net",
+                  "helo.plain": "gone.elsewhere.net, PTR mail.sender.net"},
+        replies=(TAKEN, TAKEN, deferred("helo.no_forward", "helo.not_rdns", "helo.plain"))),
 ]
 
 RDNS = [
-    Row("none", "mail.sender.net", "203.0.113.20", {"rdns.none": "20.113.0.203.in-addr.arpa"},
-        replies=(TAKEN, TAKEN, refused("rdns.none", mend="; ask your provider to set one (PTR), and publish its address"))),
-    Row("does-not-lead-back", "liar.sender.net", "203.0.113.21", {"rdns.unconfirmed": "liar.sender.net"},
-        replies=(TAKEN, TAKEN, deferred("rdns.unconfirmed", mend="; publish your address (A or AAAA) for that name"))),
-    own_name("generic", "203.0.113.22", {"rdns.generic": "{host}: 203.0.113.22"}),
+    # Without a reverse name a mail server is let in if its name says what it is; with the least doubt strict is not.
+    Row("none", "mail.sender.net", "203.0.113.20", {"rdns.none": "20.113.0.203.in-addr.arpa"}),
+    Row("none-and-a-plain-name", "kadath.elsewhere.net", "203.0.113.20",
+        {"rdns.none": "20.113.0.203.in-addr.arpa", "helo.plain": "kadath.elsewhere.net, PTR none"},
+        replies=(TAKEN, TAKEN, deferred("rdns.none", "helo.plain"))),
+    Row("does-not-lead-back", "liar.sender.net", "203.0.113.21",
+        {"rdns.unconfirmed": "liar.sender.net", "helo.plain": "liar.sender.net, PTR liar.sender.net"},
+        replies=(TAKEN, TAKEN, deferred("rdns.unconfirmed", "helo.plain"))),
+    own_name("generic", "203.0.113.22", {"rdns.generic": "{host}: 203.0.113.22", "helo.generic": "{host}: 203.0.113.22"},
+             replies=(TAKEN, deferred("helo.generic", "rdns.generic"), refused("helo.generic", "rdns.generic"))),
+    # The same line, and somebody who runs his own server there.
+    Row("generic-with-a-name-of-its-own", "mine.elsewhere.net", "203.0.113.22"),
     # What a bot on a home line looks like.
     Row("dial-up-bot", "WIN-5N8GBBS0R5I", "203.0.113.23",
         {"helo.unqualified": "WIN-5N8GBBS0R5I", "rdns.unconfirmed": "dyn-203-0-113-23.isp.net",
@@ -171,7 +182,7 @@ RDNS = [
     Row("timeout-on-the-way-back", "mail.sender.net", "203.0.113.26", unknown={"rdns.unconfirmed": "slow.sender.net"}),
 ]
 
-CLOUD = (TAKEN, TAKEN, refused("rdns.generic", "network.cloud"))
+CLOUD = (TAKEN, deferred("helo.generic", "rdns.generic", "network.cloud"), refused("helo.generic", "network.cloud", "rdns.generic"))
 NETWORK = [
     own_name("criminalip.com", "203.0.113.31", {"network.scanner": "{host} of criminalip.com (criminalip)"}),
     own_name("cyberresilience.io", "203.0.113.32", {"network.scanner": "{host} of cyberresilience.io (cyberresilience)"}),
@@ -179,17 +190,17 @@ NETWORK = [
              {"network.scanner": "{host} of internet-measurement.com (internet-measurement)"}),
     own_name("securing-email.com", "203.0.113.34", {"network.scanner": "{host} of securing-email.com (securing-email)"}),
     own_name("shadowserver.org", "65.49.1.108", {"network.scanner": "{host} of shadowserver.org (shadowserver)"}),
-    Row("not-shadowserver.org", "mail.sender.net", "203.0.113.36", {"rdns.unconfirmed": "fake.shadowserver.org"},
-        replies=(TAKEN, TAKEN, deferred("rdns.unconfirmed", mend="; publish your address (A or AAAA) for that name"))),
+    Row("not-shadowserver.org", "mail.sender.net", "203.0.113.36", {"rdns.unconfirmed": "fake.shadowserver.org"}),
     own_name("compute.amazonaws.com", "3.131.215.38",
-             {"rdns.generic": "{host}: 3.131.215.38", "network.cloud": "{host} of compute.amazonaws.com (amazon)"}, replies=CLOUD),
+             {"helo.generic": "{host}: 3.131.215.38", "rdns.generic": "{host}: 3.131.215.38",
+              "network.cloud": "{host} of compute.amazonaws.com (amazon)"}, replies=CLOUD),
     # The address of the article; whose scanner it is today is known as well.
     own_name("googleusercontent.com", "162.216.149.104",
-             {"rdns.generic": "{host}: 162.216.149.104", "network.cloud": "{host} of googleusercontent.com (google)",
+             {"helo.generic": "{host}: 162.216.149.104", "rdns.generic": "{host}: 162.216.149.104",
+              "network.cloud": "{host} of googleusercontent.com (google)",
               "network.scanner": "162.216.149.104 of 162.216.148.0/22 (palo-alto-networks)"}, replies=CLOUD),
     Row("cloud-without-a-name", "mail.sender.net", "3.131.215.39",
-        {"rdns.none": "39.215.131.3.in-addr.arpa", "network.cloud": "3.131.215.39 of 3.128.0.0/12 (amazon)"},
-        replies=(TAKEN, TAKEN, refused("rdns.none", "network.cloud"))),
+        {"rdns.none": "39.215.131.3.in-addr.arpa", "network.cloud_unnamed": "3.131.215.39 of 3.128.0.0/12 (amazon)"}),
     own_name("cloud-with-a-name-of-its-own", "3.131.215.40"),
 ]
 

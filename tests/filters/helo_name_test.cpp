@@ -117,10 +117,10 @@ TEST(HeloName, OfABotMayBeAddedByTheAdministrator) {
 }
 
 TEST(HeloName, OfABigCompanyIsKnown) {
-  EXPECT_FALSE(domains_of_company("mail-qt1-f178.GOOGLE.com").empty());
-  EXPECT_FALSE(domains_of_company("gmail.com").empty());
-  EXPECT_TRUE(domains_of_company("evilgoogle.com").empty());
-  EXPECT_TRUE(domains_of_company("google.com.sender.net").empty());
+  EXPECT_NE(company_of("mail-qt1-f178.GOOGLE.com"), nullptr);
+  EXPECT_NE(company_of("gmail.com"), nullptr);
+  EXPECT_EQ(company_of("evilgoogle.com"), nullptr);
+  EXPECT_EQ(company_of("google.com.sender.net"), nullptr);
 }
 
 }  // namespace

@@ -53,25 +53,25 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         Row{"gone.sender.net", kGood, {"helo.no_forward fail: gone.sender.net: no such name"}},
         // The name is there, but nothing leads anywhere.
-        Row{"x.sender.net",
-            "x.sender.net TXT 300 \"hello\"",
-            {"helo.no_forward fail: x.sender.net: no address and no MX"}},
-        Row{"x.sender.net",
-            "x.sender.net MX 300 0 .",
-            {"helo.no_forward fail: x.sender.net: no address and no MX"}},
-        Row{"x.sender.net", "x.sender.net MX 300 10 mail.sender.net", {}},
-        Row{"x.sender.net", "x.sender.net AAAA 300 2001:db8::1", {}},
+        Row{"mx.sender.net",
+            "mx.sender.net TXT 300 \"hello\"",
+            {"helo.no_forward fail: mx.sender.net: no address and no MX"}},
+        Row{"mx.sender.net",
+            "mx.sender.net MX 300 0 .",
+            {"helo.no_forward fail: mx.sender.net: no address and no MX"}},
+        Row{"mx.sender.net", "mx.sender.net MX 300 10 mail.sender.net", {}},
+        Row{"mx.sender.net", "mx.sender.net AAAA 300 2001:db8::1", {}},
         // Trouble is no evidence, in whichever answer.
-        Row{"x.sender.net",
-            "x.sender.net ANY SERVFAIL",
-            {"helo.no_forward temperror: x.sender.net: server_failure"}},
-        Row{"x.sender.net",
-            "x.sender.net A TIMEOUT\nx.sender.net AAAA NXDOMAIN",
-            {"helo.no_forward temperror: x.sender.net: timeout"}},
-        Row{"x.sender.net",
-            "x.sender.net A NODATA\nx.sender.net AAAA NODATA\nx.sender.net MX REFUSED",
-            {"helo.no_forward temperror: x.sender.net MX: refused"}},
-        Row{"x.sender.net", "x.sender.net A SERVFAIL\nx.sender.net AAAA 300 2001:db8::1", {}}));
+        Row{"mx.sender.net",
+            "mx.sender.net ANY SERVFAIL",
+            {"helo.no_forward temperror: mx.sender.net: server_failure"}},
+        Row{"mx.sender.net",
+            "mx.sender.net A TIMEOUT\nmx.sender.net AAAA NXDOMAIN",
+            {"helo.no_forward temperror: mx.sender.net: timeout"}},
+        Row{"mx.sender.net",
+            "mx.sender.net A NODATA\nmx.sender.net AAAA NODATA\nmx.sender.net MX REFUSED",
+            {"helo.no_forward temperror: mx.sender.net MX: refused"}},
+        Row{"mx.sender.net", "mx.sender.net A SERVFAIL\nmx.sender.net AAAA 300 2001:db8::1", {}}));
 
 constexpr const char* kTwoNames = R"(
 203.0.113.9        PTR 300 first.other.org
@@ -83,14 +83,14 @@ helo.sender.net    A   300 192.0.2.77
 constexpr const char* kUnconfirmed = R"(
 203.0.113.9      PTR 300 mail.sender.net
 mail.sender.net  A   300 192.0.2.1
-helo.other.org   A   300 192.0.2.1
+mail.other.org   A   300 192.0.2.1
 )";
 constexpr const char* kOneInTrouble = R"(
 203.0.113.9        PTR 300 first.other.org
 203.0.113.9        PTR 300 second.sender.net
 first.other.org    A   300 203.0.113.9
 second.sender.net  A   SERVFAIL
-helo.sender.net    A   300 192.0.2.77
+mail.sender.net    A   300 192.0.2.77
 )";
 
 INSTANTIATE_TEST_SUITE_P(
@@ -98,22 +98,23 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         // Any confirmed name of the same organisation will do.
         Row{"helo.sender.net", kTwoNames, {}},
-        Row{"helo.third.org",
+        Row{"mail.third.org",
             "203.0.113.9 PTR 300 mail.sender.net\nmail.sender.net A 300 203.0.113.9\n"
-            "helo.third.org A 300 192.0.2.1",
-            {"helo.not_rdns fail: helo.third.org, PTR mail.sender.net"}},
+            "mail.third.org A 300 192.0.2.1",
+            {"helo.not_rdns fail: mail.third.org, PTR mail.sender.net"}},
         Row{"b.blogspot.com",
             "203.0.113.9 PTR 300 a.blogspot.com\na.blogspot.com A 300 203.0.113.9\n"
             "b.blogspot.com A 300 192.0.2.1",
-            {"helo.not_rdns fail: b.blogspot.com, PTR a.blogspot.com"}},
+            {"helo.not_rdns fail: b.blogspot.com, PTR a.blogspot.com",
+             "helo.plain fail: b.blogspot.com, PTR a.blogspot.com"}},
         // Without a confirmed name there is nothing to compare with.
-        Row{"helo.other.org", kUnconfirmed, {}},
-        Row{"helo.other.org", "helo.other.org A 300 192.0.2.1", {}},
-        Row{"helo.other.org", "203.0.113.9 PTR SERVFAIL\nhelo.other.org A 300 192.0.2.1", {}},
+        Row{"mail.other.org", kUnconfirmed, {}},
+        Row{"mail.other.org", "mail.other.org A 300 192.0.2.1", {}},
+        Row{"mail.other.org", "203.0.113.9 PTR SERVFAIL\nmail.other.org A 300 192.0.2.1", {}},
         // The name in doubt could be the one.
-        Row{"helo.sender.net",
+        Row{"mail.sender.net",
             kOneInTrouble,
-            {"helo.not_rdns temperror: helo.sender.net, PTR first.other.org"}}));
+            {"helo.not_rdns temperror: mail.sender.net, PTR first.other.org"}}));
 
 INSTANTIATE_TEST_SUITE_P(
     Companies, HeloFilter,
@@ -124,7 +125,8 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"hotmail.com",
             "203.0.113.9 PTR 300 m1.outlook.com\nm1.outlook.com A 300 203.0.113.9\n"
             "hotmail.com A 300 192.0.2.1",
-            {"helo.not_rdns fail: hotmail.com, PTR m1.outlook.com"}},
+            {"helo.not_rdns fail: hotmail.com, PTR m1.outlook.com",
+             "helo.plain fail: hotmail.com, PTR m1.outlook.com"}},
         Row{"mail.google.com",
             "203.0.113.9 PTR 300 x.evilgoogle.com\nx.evilgoogle.com A 300 203.0.113.9\n"
             "mail.google.com A 300 192.0.2.1",
@@ -136,24 +138,62 @@ INSTANTIATE_TEST_SUITE_P(
             {"helo.impersonates fail: mail.google.com, PTR mail.google.com"}},
         Row{"google.com",
             "google.com A 300 192.0.2.1",
-            {"helo.impersonates fail: google.com, PTR none"}},
+            {"helo.impersonates fail: google.com, PTR none",
+             "helo.plain fail: google.com, PTR none"}},
         Row{"google.com",
             "203.0.113.9 PTR TIMEOUT\ngoogle.com A 300 192.0.2.1",
-            {"helo.impersonates temperror: google.com, PTR temp_error"}}));
+            {"helo.impersonates temperror: google.com, PTR temp_error",
+             "helo.plain temperror: google.com, PTR temp_error"}}));
+
+constexpr const char* kLine = R"(
+203.0.113.9       PTR 300 9.dsl.sender.net
+9.dsl.sender.net  A   300 203.0.113.9
+sender.net        A   300 192.0.2.1
+)";
 
 INSTANTIATE_TEST_SUITE_P(
     Generic, HeloFilter,
     ::testing::Values(
-        Row{"9.dsl.sender.net",
-            "9.dsl.sender.net A 300 203.0.113.9",
-            {"helo.generic fail: 9.dsl.sender.net: dsl"}},
-        // The reverse name itself is told of by rdns, once.
-        Row{"9.dsl.sender.net",
-            "203.0.113.9 PTR 300 9.dsl.sender.net\n9.dsl.sender.net A 300 203.0.113.9",
+        Row{"9.dsl.sender.net", kLine, {"helo.generic fail: 9.dsl.sender.net: dsl"}},
+        // A line that says its provider's name: no server of its own.
+        Row{"sender.net", kLine, {"helo.generic fail: sender.net: PTR 9.dsl.sender.net"}},
+        Row{"mail.sender.net",
+            "203.0.113.9 PTR 300 9.dsl.sender.net\n9.dsl.sender.net A 300 203.0.113.9\n"
+            "mail.sender.net A 300 192.0.2.1",
             {}},
+        Row{"mail.sender.net", "203.0.113.9 PTR REFUSED\nmail.sender.net A 300 203.0.113.9", {}},
         Row{"9.dsl.sender.net",
             "203.0.113.9 PTR REFUSED\n9.dsl.sender.net A 300 203.0.113.9",
-            {"helo.generic temperror: 9.dsl.sender.net: dsl"}}));
+            {"helo.generic temperror: 9.dsl.sender.net: dsl",
+             "helo.plain temperror: 9.dsl.sender.net, PTR temp_error"}}));
+
+INSTANTIATE_TEST_SUITE_P(Plain, HeloFilter,
+                         ::testing::Values(
+                             // Neither its look nor the DNS shows that it is a mail server's.
+                             Row{"host.other.org",
+                                 "host.other.org A 300 192.0.2.1",
+                                 {"helo.plain fail: host.other.org, PTR none"}},
+                             Row{"mx1.other.org", "mx1.other.org A 300 192.0.2.1", {}},
+                             // Its own address does.
+                             Row{"host.other.org", "host.other.org A 300 203.0.113.9", {}},
+                             Row{"host.sender.net",
+                                 kTwoNames,
+                                 {"helo.no_forward fail: host.sender.net: no such name"}}));
+
+INSTANTIATE_TEST_SUITE_P(
+    Look, HeloFilter,
+    ::testing::Values(Row{"0a1b2c3d.sender.net",
+                          "203.0.113.9 PTR 300 mail.sender.net\nmail.sender.net A 300 203.0.113.9\n"
+                          "0a1b2c3d.sender.net A 300 192.0.2.1",
+                          {"helo.random fail: 0a1b2c3d.sender.net: 0a1b2c3d"}},
+                      Row{"mail.hgbswx.net",
+                          "mail.hgbswx.net A 300 192.0.2.1",
+                          {"helo.random fail: mail.hgbswx.net: hgbswx"}},
+                      // Initials are spared where the DNS knows them.
+                      Row{"mail.hgbswx.net", "mail.hgbswx.net A 300 203.0.113.9", {}},
+                      Row{"mail.sender.top",
+                          "mail.sender.top A 300 203.0.113.9",
+                          {"helo.abused_domain fail: mail.sender.top"}}));
 
 TEST(Helo, ThatWasChangedIsTold) {
   FilterStage stage(kHelo, kGood);

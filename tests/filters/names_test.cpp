@@ -63,6 +63,11 @@ TEST(Names, ShowThatAProviderMadeThemUp) {
       {"203.0.113.9", "097100cb.example.net", "203.0.113.9"},
       {"203.0.113.9", "ip-097100CB.example.net", "203.0.113.9"},
       {"203.0.113.9", "ip9.ip-203-0-113.eu", "203.0.113.9"},
+      {"203.0.113.9", "cb.0.7109.example.net", ""},
+      {"203.0.113.9", "09.71.00cb.ip4.example.net", "203.0.113.9"},
+      {"203.0.113.9", "dynamic-2030113009.example.net", "dynamic"},
+      {"203.0.113.9", "dynamic-ip-20301139.cable.example.net", "203.0.113.9"},
+      {"1.2.3.4", "h1234.example.net", ""},
       {"3.131.215.38", "ec2-3-131-215-38.us-east-2.compute.amazonaws.com", "3.131.215.38"},
       // Another address than the client's.
       {"203.0.113.9", "192-0-2-44.example.net", "192-0-2-44"},
@@ -82,6 +87,9 @@ TEST(Names, ShowThatAProviderMadeThemUp) {
       {"203.0.113.9", "ppp12.example.net", "ppp"},
       {"203.0.113.9", "Cust-77.EXAMPLE.net", "cust"},
       {"203.0.113.9", "dslam.example.net", ""},
+      // ... and of a line that is counted: there is a number.
+      {"203.0.113.9", "pool.example.net", ""},
+      {"203.0.113.9", "client.home.example.net", ""},
       {"203.0.113.9", "dynamics.example.net", ""},
       // ... and only left of the organisation's domain.
       {"203.0.113.9", "host.broadband.net", ""},
@@ -105,6 +113,39 @@ TEST(Names, ShowThatAProviderMadeThemUp) {
   for (const Row& row : rows) {
     EXPECT_EQ(generic_sign(row.name, IpAddress::parse(row.address).value()), row.sign) << row.name;
   }
+}
+
+TEST(Names, TellAMailServer) {
+  for (const char* name : {"mail.example.org", "mx1.example.org", "mx-out.eu.example.org",
+                           "smtp2.example.co.uk", "mgw.example.org", "Relay.example.org",
+                           "out-3.example.org", "mailgate.example.org", "outgoing.example.org"}) {
+    EXPECT_TRUE(is_called_mail_server(name)) << name;
+  }
+  for (const char* name : {"example.org", "host.example.org", "mail.org", "scout.example.org",
+                           "static.example.org", "www.smtp.net", ""}) {
+    EXPECT_FALSE(is_called_mail_server(name)) << name;
+  }
+}
+
+TEST(Names, TellATopLevelDomainKnownForAbuse) {
+  EXPECT_EQ(abused_domain("mail.sender.TOP"), "top");
+  EXPECT_EQ(abused_domain("top.sender.net"), "");
+  EXPECT_EQ(abused_domain("sender.stop"), "");
+  EXPECT_EQ(abused_domain("top"), "");
+}
+
+TEST(Names, TellWhatAProgramMadeUp) {
+  EXPECT_EQ(hex_label("085071C5.sender.net"), "085071c5");
+  EXPECT_EQ(hex_label("a.0a1b2c3d4e.b.sender.net"), "0a1b2c3d4e");
+  EXPECT_EQ(hex_label("vps-23e6328b.sender.net"), "");
+  EXPECT_EQ(hex_label("facade.deadbeef.net"), "");
+  EXPECT_EQ(hex_label("feedface.sender.net"), "");
+  EXPECT_EQ(unspeakable_label("mail.hgbswx.net"), "hgbswx");
+  EXPECT_EQ(unspeakable_label("service.QCZQLB.co.uk"), "qczqlb");
+  EXPECT_EQ(unspeakable_label("rechtsberatung-schnyder.com"), "");
+  EXPECT_EQ(unspeakable_label("xn--bcdfghj-kva.net"), "");
+  EXPECT_EQ(unspeakable_label("bcdfgh.sender.net"), "");
+  EXPECT_EQ(unspeakable_label(""), "");
 }
 
 }  // namespace

@@ -100,11 +100,11 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"by its network, without a name",
             "3.131.215.38",
             "",
-            {"network.cloud fail: 3.131.215.38 of 3.128.0.0/12 (amazon)"}},
+            {"network.cloud_unnamed fail: 3.131.215.38 of 3.128.0.0/12 (amazon)"}},
         Row{"by its network, with a name that does not lead back",
             "3.131.215.38",
             "3.131.215.38 PTR 300 mail.sender.net",
-            {"network.cloud fail: 3.131.215.38 of 3.128.0.0/12 (amazon)"}},
+            {"network.cloud_unnamed fail: 3.131.215.38 of 3.128.0.0/12 (amazon)"}},
         Row{"not with a name of its own",
             "3.131.215.38",
             "3.131.215.38 PTR 300 mail.sender.net\nmail.sender.net A 300 3.131.215.38",
@@ -117,7 +117,7 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"perhaps, when the DNS fails",
             "3.131.215.38",
             "3.131.215.38 PTR TIMEOUT",
-            {"network.cloud temperror: 3.131.215.38 of 3.128.0.0/12 (amazon)"}}));
+            {"network.cloud_unnamed temperror: 3.131.215.38 of 3.128.0.0/12 (amazon)"}}));
 
 TEST(Network, SaysNothingOfCloudsWhileTheNameIsOpen) {
   FilterStage stage(kNetwork);

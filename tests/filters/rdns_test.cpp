@@ -28,6 +28,7 @@ class RdnsFilter : public ::testing::TestWithParam<Row> {};
 TEST_P(RdnsFilter, FindsTheFaultAndNothingElse) {
   FilterStage stage(kRdns, GetParam().dns);
   stage.client(GetParam().client);
+  stage.facts.helo = "not.in.the.dns";
   stage.play();
   EXPECT_EQ(stage.findings(), GetParam().findings);
 }
@@ -124,6 +125,53 @@ INSTANTIATE_TEST_SUITE_P(
             "203.0.113.9 PTR 300 9.dsl.sender.net\n203.0.113.9 PTR 300 mail.example.net\n"
             "9.dsl.sender.net A 300 203.0.113.9",
             {"rdns.generic fail: 9.dsl.sender.net: dsl"}}));
+
+class ForgivenLine : public ::testing::Test {
+ protected:
+  std::vector<std::string> findings_with(std::string_view helo, std::string_view more_dns) {
+    FilterStage stage(kRdns, fmt::format("203.0.113.9 PTR 300 9.dsl.sender.net\n"
+                                         "9.dsl.sender.net A 300 203.0.113.9\n{}",
+                                         more_dns));
+    stage.facts.helo = helo;
+    stage.play();
+    return stage.findings();
+  }
+  const std::vector<std::string> generic_{"rdns.generic fail: 9.dsl.sender.net: dsl"};
+};
+
+TEST_F(ForgivenLine, ByAHeloNameThatLeadsToTheClient) {
+  EXPECT_THAT(findings_with("mine.other.org", "mine.other.org A 300 192.0.2.1 203.0.113.9"),
+              IsEmpty());
+}
+
+TEST_F(ForgivenLine, NotByANameThatLeadsElsewhere) {
+  EXPECT_EQ(findings_with("mine.other.org", "mine.other.org A 300 192.0.2.1"), generic_);
+}
+
+TEST_F(ForgivenLine, NotByANameThatCannotBeLookedUp) {
+  EXPECT_EQ(findings_with("mine.other.org", "mine.other.org A SERVFAIL"), generic_);
+}
+
+TEST_F(ForgivenLine, NotByAnotherNameThatTheProviderMadeUp) {
+  EXPECT_EQ(findings_with("9.dsl.sender.net", ""), generic_);
+  EXPECT_EQ(findings_with("h9.pool.other.org", "h9.pool.other.org A 300 203.0.113.9"), generic_);
+}
+
+TEST_F(ForgivenLine, NotByWhatIsNoName) {
+  EXPECT_EQ(findings_with("[203.0.113.9]", ""), generic_);
+  EXPECT_EQ(findings_with("localhost", ""), generic_);
+}
+
+TEST(Rdns, WaitsForHeloAndForItsAddress) {
+  FilterStage stage(kRdns,
+                    "203.0.113.9 PTR 300 9.dsl.sender.net\n9.dsl.sender.net A 300 203.0.113.9");
+  stage.play();
+  EXPECT_THAT(stage.findings(), IsEmpty());
+  stage.facts.helo = "mine.other.org";
+  EXPECT_THAT(stage.findings(), IsEmpty());
+  EXPECT_THAT(stage.play(), ElementsAre("mine.other.org A"));
+  EXPECT_THAT(stage.findings(), ElementsAre("rdns.generic fail: 9.dsl.sender.net: dsl"));
+}
 
 TEST(Rdns, ChecksTheFirstFiveNamesOnly) {
   std::string dns;
