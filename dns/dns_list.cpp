@@ -34,6 +34,8 @@ constexpr Meaning kBlocked{
 constexpr Meaning kNoListing{
     "lists refuse by this code; it is no listing",
     "use a resolver of your own; a list that lists by it has to have it in `codes`"};
+constexpr Meaning kAddressAsked{"the list is one of names, and was asked for an address",
+                                "say about = [\"helo\", \"ptr\", \"sender\"] for it"};
 constexpr Meaning kOutside{
     "not an answer of a list: its domain was given up, or the resolver invents answers",
     "see whether the list still exists; use a resolver of your own"};
@@ -118,6 +120,9 @@ std::optional<Meaning> error_of(const IpAddress& code, bool is_counted, ListKind
         return kOtherError;
     }
   }
+  if (octets[1] == 0 && octets[2] == 1 && octets[3] == 255 && !is_counted) {
+    return kAddressAsked;
+  }
   if (octets[1] != 0 || octets[2] != 0) {
     return std::nullopt;
   }
@@ -135,12 +140,12 @@ bool is_key(std::string_view label) {
   return label.size() >= kLeastKey && std::all_of(label.begin(), label.end(), is_alnum);
 }
 
-std::string entry_name(IpAddress::Family family, char last, std::string_view zone) {
+std::string entry_name(EntryKind kind, char last, std::string_view zone) {
   // Written out: IpAddress turns ::ffff:127.0.0.x into IPv4.
   constexpr std::string_view kMapped =
       ".0.0.0.0.0.f.7.f.f.f.f.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.";
   constexpr std::string_view kPlain = ".0.0.127.";
-  return last + std::string(family == IpAddress::Family::V4 ? kPlain : kMapped) + std::string(zone);
+  return last + std::string(kind == EntryKind::Ipv4 ? kPlain : kMapped) + std::string(zone);
 }
 
 }  // namespace
@@ -237,12 +242,22 @@ ListAnswer judge_list(const Answer& answer, std::span<const CodePattern> counted
   return judged;
 }
 
-std::string test_name(IpAddress::Family family, std::string_view zone) {
-  return entry_name(family, '1', zone);
+std::string test_name(EntryKind kind, std::string_view zone) {
+  return kind == EntryKind::Name ? "invalid." + std::string(zone) : entry_name(kind, '1', zone);
 }
 
-std::string presence_name(IpAddress::Family family, std::string_view zone) {
-  return entry_name(family, '2', zone);
+std::string presence_name(EntryKind kind, std::string_view zone) {
+  return kind == EntryKind::Name ? "test." + std::string(zone) : entry_name(kind, '2', zone);
+}
+
+std::string_view words_of_test_entry(EntryKind kind) {
+  constexpr std::array<std::string_view, 3> kWords{"127.0.0.1", "::FFFF:7F00:1", "INVALID"};
+  return kWords.at(static_cast<std::size_t>(kind));
+}
+
+std::string_view words_of_presence_entry(EntryKind kind) {
+  constexpr std::array<std::string_view, 3> kWords{"127.0.0.2", "::FFFF:7F00:2", "TEST"};
+  return kWords.at(static_cast<std::size_t>(kind));
 }
 
 std::string masked_zone(std::string_view zone) {

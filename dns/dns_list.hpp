@@ -64,11 +64,17 @@ struct ListAnswer {
 // `answer` is that of the A question for list_name(). One error code among the codes spoils all.
 ListAnswer judge_list(const Answer& answer, std::span<const CodePattern> counted, ListKind kind);
 
-// The entry that no working list has: 127.0.0.1, or ::FFFF:7F00:1 (RFC 5782 5). A list that has it
-// lists everybody, as lists do that were given up.
-std::string test_name(IpAddress::Family family, std::string_view zone);
-// The entry that every working list has: 127.0.0.2, or ::FFFF:7F00:2.
-std::string presence_name(IpAddress::Family family, std::string_view zone);
+// What a list lists.
+enum class EntryKind : std::uint8_t { Ipv4, Ipv6, Name };
+
+// The entry that no working list has: 127.0.0.1, ::FFFF:7F00:1 or INVALID (RFC 5782 5). A list that
+// has it lists everybody, as lists do that were given up.
+std::string test_name(EntryKind kind, std::string_view zone);
+// The entry that every working list has: 127.0.0.2, ::FFFF:7F00:2 or TEST.
+std::string presence_name(EntryKind kind, std::string_view zone);
+// The same for people.
+std::string_view words_of_test_entry(EntryKind kind);
+std::string_view words_of_presence_entry(EntryKind kind);
 
 // The zone as it may be shown: keys for paid and registered use are part of a zone's name, and
 // whoever sees one can use it up. "(key).zen.dq.spamhaus.net"

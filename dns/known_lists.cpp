@@ -6,6 +6,7 @@
 
 #include "conf/base/text.hpp"
 #include "dns/dns_list.hpp"
+#include "dns/retired_lists.hpp"
 
 namespace smtpguard::dns {
 namespace {
@@ -22,6 +23,8 @@ constexpr std::array kZones{
     KnownZone{"sbl.dq.spamhaus.net", "sbl", false},
     KnownZone{"xbl.dq.spamhaus.net", "xbl", false},
     KnownZone{"pbl.dq.spamhaus.net", "pbl", false},
+    KnownZone{"dbl.dq.spamhaus.net", "dbl", false},
+    KnownZone{"dbl.spamhaus.org", "dbl", true},
     KnownZone{"zen.spamhaus.org", "zen", true},
     KnownZone{"sbl-xbl.spamhaus.org", "sbl-xbl", true},
     KnownZone{"sbl.spamhaus.org", "sbl", true},
@@ -35,6 +38,8 @@ constexpr std::array kZones{
     KnownZone{"bl.mailspike.net", "mailspike", false},
     KnownZone{"wl.mailspike.net", "mailspike-good", false},
     KnownZone{"hostkarma.junkemailfilter.com", "hostkarma", false},
+    KnownZone{"multi.surbl.org", "surbl", true},
+    KnownZone{"multi.uribl.com", "uribl", true},
 };
 
 struct KnownCode {
@@ -61,26 +66,15 @@ constexpr std::array kCodes{
     KnownCode{"sbl", "127.0.0.9", "DROP (network of criminals)"},
     KnownCode{"xbl", "127.0.0.[4..7]", "XBL (exploit)"},
     KnownCode{"pbl", "127.0.0.[10..11]", "PBL (sends no mail directly)"},
+    KnownCode{"dbl", "127.0.1.2", "spam domain"},
+    KnownCode{"dbl", "127.0.1.4", "phishing domain"},
+    KnownCode{"dbl", "127.0.1.5", "malware domain"},
+    KnownCode{"dbl", "127.0.1.6", "botnet domain"},
+    KnownCode{"dbl", "127.0.1.[102..106]", "abused domain of somebody honest"},
     KnownCode{"dnswl", "127.0.[0..254].0", "trust none"},
     KnownCode{"dnswl", "127.0.[0..254].1", "trust low"},
     KnownCode{"dnswl", "127.0.[0..254].2", "trust medium"},
     KnownCode{"dnswl", "127.0.[0..254].3", "trust high"},
-};
-
-struct Retired {
-  std::string_view zone;
-  std::string_view when;
-};
-
-// dnsbl.com ("Status of ...: DEAD"), nixspam.net, vamsoft.com/company/news/dsbl-shutdown; read in
-// November 2026. Several of them answer for every address by now.
-constexpr std::array kRetired{
-    Retired{"ordb.org", "closed in 2006"},         Retired{"dsbl.org", "closed in 2008"},
-    Retired{"rfc-ignorant.org", "closed in 2012"}, Retired{"njabl.org", "closed in 2013"},
-    Retired{"ahbl.org", "closed in 2015"},         Retired{"dul.ru", "closed in 2015"},
-    Retired{"spamcannibal.org", "closed in 2018"}, Retired{"megarbl.net", "closed in 2019"},
-    Retired{"emailbasura.org", "closed in 2019"},  Retired{"dnsbl.inps.de", "closed in 2020"},
-    Retired{"sorbs.net", "closed in 2024"},        Retired{"ix.dnsbl.manitu.net", "closed in 2025"},
 };
 
 // "zen.spamhaus.org" lies in "spamhaus.org", and so does "spamhaus.org" itself.
@@ -131,9 +125,20 @@ bool refuses_public_resolvers(std::string_view zone) {
   return known != kZones.end() && known->refuses_public_resolvers;
 }
 
-std::string_view retirement(std::string_view zone) {
-  const auto* const known = find_zone(kRetired, zone);
-  return known == kRetired.end() ? std::string_view() : known->when;
+std::string retirement(std::string_view zone) {
+  for (std::string_view line : retired_lists()) {
+    const auto cut = [&line] {
+      const auto end = std::min(line.find(' '), line.size());
+      const std::string_view word = line.substr(0, end);
+      line.remove_prefix(std::min(end + 1, line.size()));
+      return word;
+    };
+    if (lies_in(zone, cut())) {
+      const std::string_view since = cut();
+      return "closed in " + std::string(since) + " (" + std::string(line) + ")";
+    }
+  }
+  return {};
 }
 
 }  // namespace smtpguard::dns

@@ -28,8 +28,12 @@ std::string reverse_name(const IpAddress& address) {
   return list_name(address, address.is_v4() ? "in-addr.arpa" : "ip6.arpa");
 }
 
-std::string list_name(const IpAddress& address, std::string_view zone) {
-  return reversed(address) + '.' + std::string(zone);
+std::string list_name(const IpAddress& address, std::string_view zone, std::size_t ipv6_nibbles) {
+  std::string entry = reversed(address);
+  if (!address.is_v4() && ipv6_nibbles < 32) {
+    entry.erase(0, 2 * (32 - ipv6_nibbles));  // a nibble and its dot
+  }
+  return entry + '.' + std::string(zone);
 }
 
 std::vector<Question> forward_questions(const IpAddress& address, const Answer& ptr) {

@@ -26,8 +26,10 @@ inline constexpr std::size_t kMostNamesChecked = 5;
 std::string reversed(const IpAddress& address);
 // "9.2.0.192.in-addr.arpa"
 std::string reverse_name(const IpAddress& address);
-// "9.2.0.192.zen.example.org"; the zone is configuration, without a dot before or after it.
-std::string list_name(const IpAddress& address, std::string_view zone);
+// "9.2.0.192.zen.example.org"; the zone is configuration, without a dot before or after it. Some
+// lists have IPv6 networks instead of addresses: the first `ipv6_nibbles` of 32 are asked for.
+std::string list_name(const IpAddress& address, std::string_view zone,
+                      std::size_t ipv6_nibbles = 32);
 
 enum class Confirmation : std::uint8_t {
   Confirmed,    // a name of the PTR leads back to the address

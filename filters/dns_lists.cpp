@@ -14,6 +14,7 @@
 #include "conf/reader.hpp"
 #include "dns/known_lists.hpp"
 #include "dns/settings.hpp"
+#include "filters/dns_lists_known.hpp"
 
 namespace smtpguard::filters {
 namespace {
@@ -30,104 +31,11 @@ constexpr std::string_view kCodeForm =
     "a code, its score and a meaning, such as \"127.0.0.2\", \"127.0.0.[4..7] 8\", "
     "\"127.0.0.[10..11] 6 dynamic\"";
 
-struct KnownCode {
-  std::string_view label;  // as dns::known_label() names the list
-  std::string_view codes;
-  std::int32_t score;
-};
-
-// Meanings stand in dns/known_lists. DNSWL's third octet is the trade of the client, and 10, where
-// its test entry lies, is none.
-constexpr std::array kCodes{
-    KnownCode{"zen", "127.0.0.[2..7]", 8},
-    KnownCode{"zen", "127.0.0.9", 8},
-    KnownCode{"zen", "127.0.0.[10..11]", 6},
-    KnownCode{"sbl-xbl", "127.0.0.[2..7]", 8},
-    KnownCode{"sbl-xbl", "127.0.0.9", 8},
-    KnownCode{"sbl", "127.0.0.[2;3;9]", 8},
-    KnownCode{"xbl", "127.0.0.[4..7]", 8},
-    KnownCode{"pbl", "127.0.0.[10..11]", 6},
-    KnownCode{"dnswl", "127.0.[2..9;11..254].0", -1},
-    KnownCode{"dnswl", "127.0.[2..9;11..254].1", -2},
-    KnownCode{"dnswl", "127.0.[2..9;11..254].2", -4},
-    KnownCode{"dnswl", "127.0.[2..9;11..254].3", -8},
-    KnownCode{"spamcop", "127.0.0.2", 4},
-    KnownCode{"barracuda", "127.0.0.2", 4},
-    KnownCode{"psbl", "127.0.0.2", 4},
-    KnownCode{"uceprotect1", "127.0.0.2", 2},
-    KnownCode{"mailspike", "127.0.0.2", 4},
-    KnownCode{"mailspike", "127.0.0.10", 4},
-    KnownCode{"mailspike", "127.0.0.11", 3},
-    KnownCode{"mailspike", "127.0.0.12", 2},
-    KnownCode{"mailspike-good", "127.0.0.18", -1},
-    KnownCode{"mailspike-good", "127.0.0.19", -2},
-    KnownCode{"mailspike-good", "127.0.0.20", -3},
-    KnownCode{"hostkarma", "127.0.0.2", 3},
-};
-
-struct KnownTrait {
-  std::string_view label;
-  ListKind kind = ListKind::Block;
-  bool has_ipv6 = true;
-  bool is_self_tested = true;
-  std::string_view help{};
-};
-
-constexpr std::string_view kSpamhaus = "https://check.spamhaus.org/query/ip/%s";
-constexpr std::array kTraits{
-    KnownTrait{.label = "zen", .help = kSpamhaus},
-    KnownTrait{.label = "sbl-xbl", .help = kSpamhaus},
-    KnownTrait{.label = "sbl", .help = kSpamhaus},
-    KnownTrait{.label = "xbl", .help = kSpamhaus},
-    KnownTrait{.label = "pbl", .help = kSpamhaus},
-    KnownTrait{.label = "dnswl", .kind = ListKind::Allow},
-    KnownTrait{.label = "spamcop",
-               .has_ipv6 = false,
-               .help = "https://www.spamcop.net/w3m?action=checkblock&ip=%s"},
-    KnownTrait{.label = "barracuda",
-               .has_ipv6 = false,
-               .help = "https://www.barracudacentral.org/lookups?ip_address=%s"},
-    KnownTrait{.label = "psbl", .help = "https://psbl.org/listing?ip=%s"},
-    KnownTrait{.label = "uceprotect1", .help = "https://www.uceprotect.net/en/rblcheck.php"},
-    KnownTrait{.label = "mailspike", .has_ipv6 = false, .help = "https://mailspike.io/"},
-    KnownTrait{.label = "mailspike-good", .kind = ListKind::Allow, .has_ipv6 = false},
-    // It lists 127.0.0.1, as it lists all there is.
-    KnownTrait{.label = "hostkarma", .has_ipv6 = false, .is_self_tested = false},
-};
-
-void add_code(DnsList& list, dns::CodePattern pattern, std::int32_t score, std::string meaning) {
-  list.codes.push_back(std::move(pattern));
-  list.worths.push_back({score, std::move(meaning)});
-}
-
-// What is known of the zone; else the usual.
-DnsList make_list(const std::string& zone) {
-  DnsList list;
-  list.zone = to_lower(zone);
-  list.shown_zone = dns::masked_zone(list.zone);
-  const std::string_view label = dns::known_label(zone);
-  list.label = label.empty() ? list.shown_zone : std::string(label);
-  const auto* const trait = std::find_if(kTraits.begin(), kTraits.end(),
-                                         [&](const auto& known) { return known.label == label; });
-  if (trait != kTraits.end()) {
-    list.kind = trait->kind;
-    list.has_ipv6 = trait->has_ipv6;
-    list.is_self_tested = trait->is_self_tested;
-    list.help = trait->help;
-  }
-  for (const KnownCode& code : kCodes) {
-    if (code.label == label) {
-      add_code(list, dns::CodePattern::parse(code.codes).value(), code.score, "");
-    }
-  }
-  return list;
-}
-
 bool check_zone(conf::Reader& section, std::string_view key, conf::Place place,
                 const std::string& zone) {
   if (!is_host_name(zone) || zone.find('.') == std::string::npos || IpAddress::parse(zone)) {
     section.error(key, place,
-                  '"' + escape(zone) +
+                  '"' + escape(dns::masked_zone(zone)) +
                       "\" is no zone; expected: the name of a list, such as "
                       "\"zen.spamhaus.org\"");
     return false;
@@ -144,7 +52,7 @@ void warn_of(conf::Reader& section, std::string_view key, conf::Place place, con
              std::string_view public_operator) {
   if (const auto when = dns::retirement(list.zone); !when.empty()) {
     section.warning(key, place,
-                    fmt::format("{} was {}: it lists nobody, or everybody; take it out",
+                    fmt::format("{} was {}; such lists list nobody, or everybody: take it out",
                                 list.shown_zone, when));
   }
   if (!public_operator.empty() && dns::refuses_public_resolvers(list.zone)) {
@@ -206,6 +114,46 @@ constexpr std::array<conf::Word<Mode>, 4> kModes{{{"score", Mode::Score},
                                                   {"require", Mode::Require},
                                                   {"off", Mode::Off}}};
 
+constexpr std::string_view kAboutForm =
+    "\"address\", or one or more of \"helo\", \"ptr\", \"sender\" for a list of names";
+
+void read_about(conf::Reader& section, DnsList& list) {
+  const auto words = section.strings("about");
+  if (words.empty()) {
+    return;
+  }
+  bool has_address = false;
+  list.has_helo = list.has_ptr = list.has_sender = false;
+  for (const auto& word : words) {
+    bool* const known = word.value == "address"  ? &has_address
+                        : word.value == "helo"   ? &list.has_helo
+                        : word.value == "ptr"    ? &list.has_ptr
+                        : word.value == "sender" ? &list.has_sender
+                                                 : nullptr;
+    if (known == nullptr) {
+      section.refuse("about", word, kAboutForm, {"address", "helo", "ptr", "sender"});
+    } else {
+      *known = true;
+    }
+  }
+  if (has_address && list.is_of_names()) {
+    section.error("about", "a list has addresses or names, not both: codes mean other things");
+  }
+  if (list.kind == ListKind::Allow && (list.has_helo || list.has_sender)) {
+    section.error("about",
+                  "anybody can say any HELO and any sender: of a list of good names only "
+                  "\"ptr\", which is confirmed, can count");
+  }
+}
+
+void read_ipv6_nibbles(conf::Reader& section, DnsList& list) {
+  section.integer("ipv6_nibbles", list.ipv6_nibbles, conf::Range<std::size_t>{8, 32});
+  if (list.ipv6_nibbles < 32 && !list.has_ipv4 && list.is_self_tested) {
+    section.error("ipv6_nibbles",
+                  "below 32 the IPv6 test entry cannot be asked for: say self_test = false");
+  }
+}
+
 void read_codes(conf::Reader& section, DnsList& list, ListKind known_kind) {
   std::int32_t score = kUsualScore;
   const bool has_score = section.score("score", score, kScores);
@@ -230,7 +178,7 @@ std::optional<DnsList> read_list(conf::Reader& section) {
   section.require("zone", "the name of a list, such as \"zen.spamhaus.org\"");
   const bool is_zone =
       section.string("zone", zone) && check_zone(section, "zone", section.place("zone"), zone);
-  DnsList list = make_list(zone);
+  DnsList list = known_list(zone);
   const ListKind known_kind = list.kind;
   section.word("kind", list.kind, kKinds);
   section.word("mode", list.mode, kModes);
@@ -241,7 +189,10 @@ std::optional<DnsList> read_list(conf::Reader& section) {
   read_codes(section, list, known_kind);
   section.boolean("ipv4", list.has_ipv4);
   section.boolean("ipv6", list.has_ipv6);
+  read_about(section, list);
   section.boolean("self_test", list.is_self_tested);
+  section.string("listed_entry", list.listed_entry);
+  read_ipv6_nibbles(section, list);
   section.string("help", list.help);
   if (list.kind == ListKind::Allow && list.mode == Mode::Require) {
     section.error("mode", "\"require\" is for lists that block: nobody has to be on a list");
@@ -257,6 +208,31 @@ std::int32_t DnsList::least_score() const {
     least = std::min(least, worth.score);
   }
   return mode == Mode::Score ? least : 0;
+}
+
+std::vector<dns::EntryKind> DnsList::entry_kinds() const {
+  if (is_of_names()) {
+    return {dns::EntryKind::Name};
+  }
+  std::vector<dns::EntryKind> kinds;
+  const bool tells_ipv6 = has_ipv6 && ipv6_nibbles == 32;
+  if (has_ipv4 || !tells_ipv6) {
+    kinds.push_back(dns::EntryKind::Ipv4);
+  }
+  if (tells_ipv6) {
+    kinds.push_back(dns::EntryKind::Ipv6);
+  }
+  return kinds;
+}
+
+dns::EntryKind DnsList::kind_for(IpAddress::Family family) const {
+  const auto kinds = entry_kinds();
+  return family == IpAddress::Family::V6 ? kinds.back() : kinds.front();
+}
+
+std::string DnsList::presence_name(dns::EntryKind entries) const {
+  const bool is_usual = listed_entry.empty() || entries == dns::EntryKind::Ipv6;
+  return is_usual ? dns::presence_name(entries, zone) : listed_entry + '.' + zone;
 }
 
 std::string DnsList::help_for(const IpAddress& client) const {
@@ -286,7 +262,7 @@ std::vector<DnsList> read_dns_lists(conf::Reader& root) {
   };
   for (const auto& zone : section.strings("zones")) {
     if (check_zone(section, "zones", zone.place, zone.value)) {
-      DnsList list = make_list(zone.value);
+      DnsList list = known_list(zone.value);
       if (list.codes.empty()) {
         add_code(list, dns::usual_codes(), kUsualScore, "");
       }
@@ -337,6 +313,17 @@ ListOpinion opinion_of(const DnsList& list, const dns::Answer& answer) {
                                  meaning.empty() ? "" : " ", meaning);
   }
   return opinion;
+}
+
+std::string masked_name(std::string_view name, const std::vector<DnsList>& lists) {
+  for (const DnsList& list : lists) {
+    const bool lies_in = name.size() > list.zone.size() && name.ends_with(list.zone) &&
+                         name[name.size() - list.zone.size() - 1] == '.';
+    if (lies_in) {
+      return std::string(name.substr(0, name.size() - list.zone.size())) + list.shown_zone;
+    }
+  }
+  return std::string(name);
 }
 
 }  // namespace smtpguard::filters

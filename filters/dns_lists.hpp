@@ -36,15 +36,27 @@ struct DnsList {
     bool operator==(const Worth&) const = default;
   };
   std::vector<Worth> worths;
+  // What it is asked about: addresses, or names of clients and senders.
   bool has_ipv4 = true;
   bool has_ipv6 = true;
+  bool has_helo = false;
+  bool has_ptr = false;
+  bool has_sender = false;
+  std::size_t ipv6_nibbles = 32;  // of an address, that the list is asked for
   bool is_self_tested = true;
+  std::string listed_entry;  // what it lists for tests; empty: as RFC 5782 has it
   // Where somebody who is listed finds out why, and how it ends; may be empty. "%s" is the address.
   std::string help;
 
   bool has(IpAddress::Family family) const {
-    return family == IpAddress::Family::V4 ? has_ipv4 : has_ipv6;
+    return !is_of_names() && (family == IpAddress::Family::V4 ? has_ipv4 : has_ipv6);
   }
+  bool is_of_names() const { return has_helo || has_ptr || has_sender; }
+  // Of what kinds it has entries that can be tested; never empty.
+  std::vector<dns::EntryKind> entry_kinds() const;
+  // Which of them says whether it works for this client.
+  dns::EntryKind kind_for(IpAddress::Family family) const;
+  std::string presence_name(dns::EntryKind entries) const;
   // The lowest score that it can give; 0 for lists that only raise it.
   std::int32_t least_score() const;
   // "https://list.example/?ip=192.0.2.9"
@@ -63,5 +75,8 @@ struct ListOpinion {
   std::string words;
 };
 ListOpinion opinion_of(const DnsList& list, const dns::Answer& answer);
+
+// A name that was asked, with the key of its list left out.
+std::string masked_name(std::string_view name, const std::vector<DnsList>& lists);
 
 }  // namespace smtpguard::filters

@@ -11,19 +11,28 @@ void Investigation::pursue(TimePoint now) {
 
 void Investigation::ask_what_follows(TimePoint deadline) {
   for (dns::Question& question : chain_.wants(facts_)) {
+    const bool is_awaited = facts_.lists == nullptr || !facts_.lists->is_slow(question.name);
     facts_.dns.ask(question);
+    awaited_ += is_awaited ? 1U : 0U;
     dns::LookupHandle handle =
-        resolver_.ask(question, [this, question, deadline](const dns::Answer& answer) {
-          facts_.dns.answer(question, answer);
-          ask_what_follows(deadline);
-          if (is_complete()) {
-            asked_.clear();
-            if (on_answers_) {
-              on_answers_();
-            }
-          }
+        resolver_.ask(question, [this, question, deadline, is_awaited](const dns::Answer& answer) {
+          on_answer(question, answer, deadline, is_awaited);
         });
-    asked_.push_back({std::move(question), deadline, std::move(handle)});
+    asked_.push_back({std::move(question), deadline, std::move(handle), is_awaited});
+  }
+}
+
+void Investigation::on_answer(const dns::Question& question, const dns::Answer& answer,
+                              TimePoint deadline, bool is_awaited) {
+  facts_.dns.answer(question, answer);
+  awaited_ -= is_awaited ? 1U : 0U;
+  ask_what_follows(deadline);
+  if (is_all_answered()) {
+    asked_.clear();
+  }
+  // A late answer may save a client for whom somebody waits all the same.
+  if (on_answers_ && (is_awaited ? is_complete() : is_all_answered())) {
+    on_answers_();
   }
 }
 
@@ -31,11 +40,12 @@ void Investigation::look(TimePoint now) {
   for (Asked& one : asked_) {
     if (one.handle.is_open() && one.deadline <= now) {
       one.handle.drop();
+      awaited_ -= one.is_awaited ? 1U : 0U;
       facts_.dns.answer(one.question, dns::without_records(dns::Outcome::Timeout));
       // A filter may follow up on a time-out as on any answer; nobody waits for that any more.
     }
   }
-  if (is_complete()) {
+  if (is_all_answered()) {
     asked_.clear();
   }
 }

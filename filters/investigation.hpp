@@ -16,8 +16,8 @@ namespace smtpguard::filters {
 
 class Investigation {
  public:
-  // Chain, facts and resolver outlive it. `on_answers`: all that was asked is answered; called from
-  // the event loop, never inside pursue() or look().
+  // Chain, facts and resolver outlive it. `on_answers`: it is complete; called from the event loop,
+  // never inside pursue() or look().
   Investigation(const Chain& chain, SessionFacts& facts, dns::Resolver& resolver,
                 Milliseconds budget)
       : chain_(chain), facts_(facts), resolver_(resolver), budget_(budget) {}
@@ -33,8 +33,9 @@ class Investigation {
   void pursue(TimePoint now);
   // What is past its deadline counts as not answered.
   void look(TimePoint now);
-  // Everything that was asked is answered.
-  bool is_complete() const { return facts_.dns.open() == 0; }
+  // Everything that is waited for is answered; slow DNS lists are not waited for.
+  bool is_complete() const { return awaited_ == 0; }
+  bool is_all_answered() const { return facts_.dns.open() == 0; }
   // When look() has something to do: the earliest deadline of what is open.
   TimePoint deadline() const;
 
@@ -43,9 +44,12 @@ class Investigation {
     dns::Question question;
     TimePoint deadline;
     dns::LookupHandle handle;
+    bool is_awaited = true;
   };
 
   void ask_what_follows(TimePoint deadline);
+  void on_answer(const dns::Question& question, const dns::Answer& answer, TimePoint deadline,
+                 bool is_awaited);
 
   const Chain& chain_;
   SessionFacts& facts_;
@@ -53,6 +57,7 @@ class Investigation {
   Milliseconds budget_;
   std::function<void()> on_answers_;
   std::vector<Asked> asked_;  // empty when all is answered
+  std::size_t awaited_ = 0;   // of these, that are open
 };
 
 }  // namespace smtpguard::filters

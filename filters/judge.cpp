@@ -33,6 +33,15 @@ Verdict Judge::of_client(const SessionFacts& facts) const {
   return judge_by(of_listener_, {rules_.chain->judge(facts), false, rules_.chain->hope(facts)});
 }
 
+bool Judge::may_be_saved(const SessionFacts& facts) const {
+  if (rules_.chain->hope(facts) == 0) {
+    return false;
+  }
+  const NamedPolicy& policy = rules_.policies.choose(of_listener_, *facts.recipient);
+  const bool is_exempt = rules_.policies.is_exempt(*facts.recipient);
+  return judge(policy.policy, {rules_.chain->judge(facts), is_exempt, 0}).refuses();
+}
+
 Verdict Judge::of_recipient(const SessionFacts& facts) {
   const NamedPolicy& policy = rules_.policies.choose(of_listener_, *facts.recipient);
   const bool is_exempt = rules_.policies.is_exempt(*facts.recipient);

@@ -19,6 +19,9 @@ class Judge {
   // Of the client alone, as if every open answer were in its favour: what is refused here is
   // refused whatever comes. Such a client is condemned: its MAIL costs no backend connection.
   Verdict of_client(const SessionFacts& facts) const;
+  // Whether answers that are still open could turn a refusal of facts.recipient into something
+  // better: then they are worth waiting for, slow or not.
+  bool may_be_saved(const SessionFacts& facts) const;
   // Of facts.recipient, by its own policy; open answers count for nothing. A refusal of the client
   // is repeated to every later recipient of the same policy, whatever has changed since.
   Verdict of_recipient(const SessionFacts& facts);

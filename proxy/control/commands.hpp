@@ -7,6 +7,7 @@
 #include <string>
 
 #include "conf/base/result.hpp"
+#include "proxy/control/list_reports.hpp"
 #include "proxy/control/protocol.hpp"
 #include "proxy/control/reports.hpp"
 
@@ -24,6 +25,7 @@ class Commands {
 
   virtual StatusReport status() = 0;
   virtual SessionsReport sessions() = 0;
+  virtual ListsReport lists() = 0;
   // reload, upgrade, drain, stop, log reopen.
   virtual void carry_out(Command order, Done done) = 0;
 };

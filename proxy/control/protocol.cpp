@@ -19,7 +19,7 @@ constexpr std::array kCommands{
     Named{"status", Command::Status},         Named{"sessions", Command::Sessions},
     Named{"reload", Command::Reload},         Named{"upgrade", Command::Upgrade},
     Named{"drain", Command::Drain},           Named{"stop", Command::Stop},
-    Named{"log reopen", Command::ReopenLogs},
+    Named{"log reopen", Command::ReopenLogs}, Named{"dnsbl stats", Command::ListStats},
 };
 
 constexpr std::string_view kJson = "json ";

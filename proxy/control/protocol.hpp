@@ -19,7 +19,16 @@ namespace smtpguard::control {
 // A request with its line end.
 inline constexpr std::size_t kRequestLimit = 256;
 
-enum class Command : std::uint8_t { Status, Sessions, Reload, Upgrade, Drain, Stop, ReopenLogs };
+enum class Command : std::uint8_t {
+  Status,
+  Sessions,
+  ListStats,
+  Reload,
+  Upgrade,
+  Drain,
+  Stop,
+  ReopenLogs
+};
 // As it is typed: "status", "log reopen".
 std::string_view to_string(Command command);
 

@@ -33,7 +33,18 @@ std::string_view sentence_of(const StatusReport::Backend& backend) {
   return *backend.is_up ? "answers" : "does not answer; messages get 451";
 }
 
+std::string_view words_of_state(std::string_view state) {
+  return state == "works" ? "not whole" : state;
+}
+
 json::object to_json(const StatusReport& report) {
+  json::array lists;
+  for (const ListReport& list : report.lists_in_trouble) {
+    lists.push_back(json::object{{"zone", list.zone},
+                                 {"state", list.state},
+                                 {"trouble", escape(list.trouble)},
+                                 {"remedy", list.remedy}});
+  }
   json::array backends;
   for (const StatusReport::Backend& backend : report.backends) {
     backends.push_back(json::object{{"address", backend.address},
@@ -56,6 +67,7 @@ json::object to_json(const StatusReport& report) {
           {"refused", report.refused},
           {"deferred", report.deferred},
           {"backends", std::move(backends)},
+          {"lists_in_trouble", std::move(lists)},
           {"log_lines_lost", report.log_lines_lost},
           {"crashes", report.crashes}};
 }
@@ -73,6 +85,10 @@ std::string to_text(const StatusReport& report) {
   for (const StatusReport::Backend& backend : report.backends) {
     text += fmt::format("backend        {} ({}) {}\n", backend.address, backend.identity,
                         sentence_of(backend));
+  }
+  for (const ListReport& list : report.lists_in_trouble) {
+    text += fmt::format("dns list       {} is {}: {}\n", list.zone, words_of_state(list.state),
+                        trouble_in_words(list));
   }
   text += fmt::format("trouble        {} log lines lost, {} crashes", report.log_lines_lost,
                       report.crashes);

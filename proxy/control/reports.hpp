@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "conf/base/clock.hpp"
+#include "proxy/control/list_reports.hpp"
 #include "proxy/control/protocol.hpp"
 
 namespace smtpguard::control {
@@ -36,6 +37,7 @@ struct StatusReport {
     std::optional<bool> is_up;  // nothing: was not tried yet
   };
   std::vector<Backend> backends;
+  std::vector<ListReport> lists_in_trouble{};
   std::uint64_t log_lines_lost = 0;
   std::uint64_t crashes = 0;
 };

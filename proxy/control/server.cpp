@@ -111,6 +111,8 @@ class ControlServer::Client final : public std::enable_shared_from_this<Client>,
       answer(true, render(server_->commands_.status(), request->form));
     } else if (request->command == Command::Sessions) {
       answer(true, render(server_->commands_.sessions(), request->form));
+    } else if (request->command == Command::ListStats) {
+      answer(true, render(server_->commands_.lists(), request->form));
     } else {
       order(request->command, request->form);
     }

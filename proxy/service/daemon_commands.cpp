@@ -28,6 +28,11 @@ control::StatusReport DaemonCommands::status() {
   report.backends.push_back({config.backend.address.to_string(),
                              std::string(session::to_string(config.backend.identity)),
                              worker_.backend_is_up()});
+  for (control::ListReport& list : lists().lists) {
+    if (!list.trouble.empty()) {
+      report.lists_in_trouble.push_back(std::move(list));
+    }
+  }
   report.log_lines_lost = text_.dropped() + json_.dropped();
   report.crashes = log_.crashes();
   return report;
@@ -47,6 +52,36 @@ control::SessionsReport DaemonCommands::sessions() {
                                glance.octets});
   });
   report.visitors = worker_.visitors();
+  return report;
+}
+
+control::ListsReport DaemonCommands::lists() {
+  control::ListsReport report;
+  report.sessions = worker_.lists().sessions();
+  for (const session::ListWatch::Glance& glance : worker_.lists().glance()) {
+    const session::ListCounts& counts = glance.counts;
+    control::ListReport list;
+    list.zone = glance.list.shown_zone;
+    list.label = glance.list.label;
+    list.state = glance.state;
+    list.trouble = glance.trouble;
+    list.remedy = glance.remedy;
+    list.since = glance.since;
+    list.is_allow = glance.list.kind == dns::ListKind::Allow;
+    list.questions = counts.questions;
+    list.timeouts = counts.timeouts;
+    list.refusals = counts.refusals;
+    list.failures = counts.failures;
+    list.error_codes = counts.error_codes;
+    if (counts.answers() > 0) {
+      list.median = counts.quantile(50);
+      list.p95 = counts.quantile(95);
+    }
+    list.hits = counts.hits;
+    list.alone = counts.alone;
+    list.with.assign(counts.with.begin(), counts.with.end());
+    report.lists.push_back(std::move(list));
+  }
   return report;
 }
 

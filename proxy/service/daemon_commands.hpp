@@ -41,6 +41,7 @@ class DaemonCommands final : public control::Commands {
 
   control::StatusReport status() override;
   control::SessionsReport sessions() override;
+  control::ListsReport lists() override;
   void carry_out(control::Command order, Done done) override { orders_(order, std::move(done)); }
 
  private:

@@ -230,6 +230,7 @@ void Supervisor::carry_out(const std::string& order, const Asker& asker) {
       return;
     case control::Command::Status:
     case control::Command::Sessions:
+    case control::Command::ListStats:
       answer(asker, Error{order + ": a worker knows that itself"});
   }
 }

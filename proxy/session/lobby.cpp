@@ -251,6 +251,7 @@ void Lobby::dismiss(Held visitor, Ending ending, std::string_view detail) {
   if (visitor->inquiry) {
     record.verdict =
         std::make_unique<const filters::Verdict>(visitor->inquiry->judge.of_client(facts));
+    context_.lists.on_session_end(*record.verdict);
   }
   context_.log.end(facts, record, SteadyClock::now());
 }

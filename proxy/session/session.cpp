@@ -363,6 +363,9 @@ void Session::finish() {
       record_.ending_detail = dialog_.limit_reached();
     }
   }
+  if (record_.verdict) {
+    context_.lists.on_session_end(*record_.verdict);
+  }
   context_.log.end(facts_, record_, SteadyClock::now());
 }
 

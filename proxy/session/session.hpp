@@ -75,7 +75,7 @@ class Session : public boost::intrusive::list_base_hook<
   net::Awaitable<void> judge();
   void judge_sender();
   net::Awaitable<void> judge_recipient();
-  net::Awaitable<void> wait_for_answers();
+  net::Awaitable<void> wait_for_answers(bool also_slow);
   // After each line of the client: what it tells of the client.
   void learn_from_input();
   void learn_from_complaint();

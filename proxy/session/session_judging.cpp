@@ -12,9 +12,6 @@ namespace smtpguard::session {
 
 namespace {
 
-// What stands before the label of a list.
-constexpr std::string_view kListPrefix = "dnsbl.";
-
 // What of the reasons stands in a header line: it must stay below 998 octets (RFC 5322 2.1.1).
 constexpr std::size_t kTagReasons = 800;
 
@@ -119,7 +116,10 @@ void Session::judge_sender() {
 net::Awaitable<void> Session::judge_recipient() {
   facts_.recipient = mailbox_of(dialog_.command().path);
   inquiry_->investigation.pursue(SteadyClock::now());
-  co_await wait_for_answers();
+  co_await wait_for_answers(false);
+  if (!inquiry_->investigation.is_all_answered() && inquiry_->judge.may_be_saved(facts_)) {
+    co_await wait_for_answers(true);
+  }
   be_quiet_if_known();
   const filters::Verdict verdict = inquiry_->judge.of_recipient(facts_);
   facts_.recipient.reset();
@@ -151,9 +151,9 @@ net::Awaitable<void> Session::judge_recipient() {
 }
 
 // Late answers count until here, as long as their time is not over.
-net::Awaitable<void> Session::wait_for_answers() {
+net::Awaitable<void> Session::wait_for_answers(bool also_slow) {
   filters::Investigation& investigation = inquiry_->investigation;
-  while (!investigation.is_complete()) {
+  while (also_slow ? !investigation.is_all_answered() : !investigation.is_complete()) {
     const TimePoint deadline = investigation.deadline();
     const net::Wake wake = co_await client_.nudged(deadline);
     investigation.look(wake == net::Wake::Deadline ? deadline : SteadyClock::now());
@@ -193,9 +193,8 @@ void Session::tell_findings(const filters::Verdict& verdict) {
     }
   }
   for (const filters::Reason& reason : verdict.unknown) {
-    if (reason.name.starts_with(kListPrefix)) {
-      context_.lists.on_trouble(std::string_view(reason.name).substr(kListPrefix.size()),
-                                reason.detail);
+    if (const std::string_view label = list_label(reason.name); !label.empty()) {
+      context_.lists.on_trouble(label, reason.detail);
     }
   }
 }

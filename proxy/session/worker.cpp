@@ -56,12 +56,25 @@ std::unique_ptr<dns::Resolver> open_resolver(dns::AsioLoop& loop, const dns::Set
 Worker::Worker(SessionLog& log, std::shared_ptr<const RuntimeConfig> config,
                const dns::Settings& dns_settings)
     : name_servers_(open_resolver(dns_loop_, dns_settings)),
-      resolver_(*name_servers_, dns_loop_, dns_settings.cache),
+      meter_(*name_servers_, dns_loop_),
+      resolver_(meter_, dns_loop_, dns_settings.cache),
       list_watch_(*name_servers_, dns_loop_, log.daemon()),
       context_{io_, wheel_, admission_, log, resolver_, list_watch_, std::move(config),
                {},  {},     {},         {},  nullptr},
       lobby_(context_, [this](Arrival arrival) { begin_session(std::move(arrival)); }) {
-  list_watch_.watch(context_.config->rules.site.lists);
+  meter_.call_on_answer([this](const std::string& zone, const dns::Answer& answer,
+                               Milliseconds took) { list_watch_.on_answer(zone, answer, took); });
+  watch_lists();
+}
+
+void Worker::watch_lists() {
+  const auto& lists = context_.config->rules.site.lists;
+  std::vector<std::string> zones;
+  for (const filters::DnsList& list : lists) {
+    zones.push_back(list.zone);
+  }
+  meter_.watch(std::move(zones));
+  list_watch_.watch(lists);
 }
 
 // What lives in coroutines refers to the wheel and the counters: it has to go before them.
@@ -99,7 +112,7 @@ void Worker::reconfigure(std::shared_ptr<const RuntimeConfig> config,
   }
   context_.config = std::move(config);
   context_.log.tell_events(context_.config->log_events);
-  list_watch_.watch(context_.config->rules.site.lists);
+  watch_lists();
   for (Listener& listener : listeners_) {
     const bool is_wanted = std::any_of(listeners.begin(), listeners.end(), [&](const auto& change) {
       return change.settings->address == listener.address();

@@ -13,6 +13,7 @@
 
 #include "dns/ares_channel.hpp"
 #include "dns/caching_resolver.hpp"
+#include "dns/list_meter.hpp"
 #include "dns/settings.hpp"
 #include "proxy/session/context.hpp"
 #include "proxy/session/list_watch.hpp"
@@ -72,6 +73,7 @@ class Worker {
       visit(session);
     }
   }
+  const ListWatch& lists() const { return list_watch_; }
   std::size_t visitors() const { return lobby_.size(); }
   // Counts them.
   std::size_t sessions() const { return sessions_.size(); }
@@ -90,6 +92,7 @@ class Worker {
   void serve(Listener& listener);
   void session_ended(std::unique_ptr<Session> session, const std::exception_ptr& crash);
   void recover();
+  void watch_lists();
   Listener* find_listener(const Endpoint& address);
   void end_of_patience();
   void end_if_done();
@@ -100,6 +103,7 @@ class Worker {
   Admission admission_;
   dns::AsioLoop dns_loop_{io_};
   std::unique_ptr<dns::Resolver> name_servers_;
+  dns::ListMeter meter_;
   dns::CachingResolver resolver_;
   ListWatch list_watch_;
   Context context_;

@@ -51,6 +51,13 @@ bool is_told(const Step& step) {
   return step.ends_session || step.verdict.rule == "syntax" || step.command.starts_with("RCPT");
 }
 
+// Without the keys of lists.
+std::string question_of(const DryRunReport::Look& look, const filters::Rulebook& rules) {
+  dns::Question shown = look.question;
+  shown.name = filters::masked_name(shown.name, rules.site.lists);
+  return escape(dns::to_string(shown));
+}
+
 std::string answer_of(const DryRunReport::Look& look) {
   return look.answer ? dns::to_string(*look.answer) : "no answer in time";
 }
@@ -160,8 +167,7 @@ std::string in_words(const DryRunReport& report, const filters::Rulebook& rules)
                  facts.listener.to_string());
   for (const DryRunReport::Look& look : report.looks) {
     fmt::format_to(out, "{:<9} {}: {} ({} ms)\n", &look == &report.looks.front() ? "asked" : "",
-                   escape(dns::to_string(look.question)), escape(answer_of(look)),
-                   look.took.count());
+                   question_of(look, rules), escape(answer_of(look)), look.took.count());
   }
   if (report.steps.empty()) {
     return text;
@@ -185,7 +191,7 @@ std::string in_words(const DryRunReport& report, const filters::Rulebook& rules)
 std::string in_json(const DryRunReport& report, const filters::Rulebook& rules) {
   json::array looks;
   for (const DryRunReport::Look& look : report.looks) {
-    looks.push_back(json::object{{"question", escape(dns::to_string(look.question))},
+    looks.push_back(json::object{{"question", question_of(look, rules)},
                                  {"answer", escape(answer_of(look))},
                                  {"milliseconds", look.took.count()}});
   }

@@ -18,14 +18,21 @@ namespace {
 namespace json = boost::json;
 using Result = ListCheck::Result;
 
+// The test entries of one kind, and what was answered so far.
+struct Probe {
+  dns::EntryKind kind = dns::EntryKind::Ipv4;
+  std::optional<dns::Answer> presence{};
+  std::optional<dns::Answer> absence{};
+  Milliseconds took{0};
+};
+
 // The questions about one list, and what was answered so far.
 struct Asked {
   const filters::DnsList* list = nullptr;
   std::optional<dns::Answer> listing;
-  std::optional<dns::Answer> presence;
-  std::optional<dns::Answer> absence;
   std::optional<dns::Answer> text;
   Milliseconds took{0};
+  std::vector<Probe> probes;
   std::vector<dns::LookupHandle> handles;
 };
 
@@ -33,25 +40,52 @@ dns::Answer answered(const std::optional<dns::Answer>& answer) {
   return answer.value_or(dns::without_records(dns::Outcome::Timeout));
 }
 
-// As the daemon does: a list for both is asked for its IPv4 entries.
-void ask_self_test(Asked& asked, dns::ConsoleResolver& resolver) {
-  const auto family = asked.list->has_ipv4 ? IpAddress::Family::V4 : IpAddress::Family::V6;
-  asked.handles.push_back(
-      resolver.ask({dns::presence_name(family, asked.list->zone), dns::RecordType::A},
-                   [&asked](const auto& answer) { asked.presence = answer; }));
-  asked.handles.push_back(
-      resolver.ask({dns::test_name(family, asked.list->zone), dns::RecordType::A},
-                   [&asked](const auto& answer) { asked.absence = answer; }));
-}
-
-dns::SelfTest judge_self_test(const Asked& asked) {
-  return dns::judge_self_test(answered(asked.presence), answered(asked.absence), asked.list->codes,
-                              asked.list->kind);
-}
-
-void ask(Asked& asked, const IpAddress& client, dns::ConsoleResolver& resolver) {
+// As the daemon does. `asked` stays where it is.
+void ask_self_test(Asked& asked, dns::ConsoleResolver& resolver, Milliseconds budget) {
   const TimePoint began = SteadyClock::now();
-  const std::string name = dns::list_name(client, asked.list->zone);
+  for (const dns::EntryKind kind : asked.list->entry_kinds()) {
+    asked.probes.push_back({kind});
+    asked.probes.back().took = budget;
+  }
+  for (Probe& probe : asked.probes) {
+    const auto take = [&probe, began](std::optional<dns::Answer>& to) {
+      return [&probe, &to, began](const dns::Answer& answer) {
+        to = answer;
+        if (probe.presence && probe.absence) {
+          probe.took = std::chrono::duration_cast<Milliseconds>(SteadyClock::now() - began);
+        }
+      };
+    };
+    asked.handles.push_back(resolver.ask(
+        {asked.list->presence_name(probe.kind), dns::RecordType::A}, take(probe.presence)));
+    asked.handles.push_back(resolver.ask(
+        {dns::test_name(probe.kind, asked.list->zone), dns::RecordType::A}, take(probe.absence)));
+  }
+}
+
+dns::SelfTest judge_probe(const Asked& asked, const Probe& probe) {
+  dns::SelfTest tested =
+      dns::judge_self_test(probe.kind, answered(probe.presence), answered(probe.absence),
+                           asked.list->codes, asked.list->kind);
+  if (probe.kind == dns::EntryKind::Ipv6 && !tested.trouble.empty()) {
+    tested.trouble = "IPv6: " + tested.trouble;
+  }
+  return tested;
+}
+
+// Of the entries that say whether the list counts for such a client.
+dns::SelfTest judge_self_test(const Asked& asked, IpAddress::Family family) {
+  const auto probe = std::find_if(asked.probes.begin(), asked.probes.end(), [&](const Probe& one) {
+    return one.kind == asked.list->kind_for(family);
+  });
+  return probe == asked.probes.end() ? dns::SelfTest{dns::SelfTest::Result::Works, {}}
+                                     : judge_probe(asked, *probe);
+}
+
+void ask(Asked& asked, const IpAddress& client, dns::ConsoleResolver& resolver,
+         Milliseconds budget) {
+  const TimePoint began = SteadyClock::now();
+  const std::string name = dns::list_name(client, asked.list->zone, asked.list->ipv6_nibbles);
   asked.handles.push_back(resolver.ask(
       {name, dns::RecordType::A}, [&asked, &resolver, name, began](const auto& answer) {
         asked.listing = answer;
@@ -62,16 +96,17 @@ void ask(Asked& asked, const IpAddress& client, dns::ConsoleResolver& resolver) 
         }
       }));
   if (asked.list->is_self_tested) {
-    ask_self_test(asked, resolver);
+    ask_self_test(asked, resolver, budget);
   }
 }
 
-ListCheck judge(const Asked& asked) {
+ListCheck judge(const Asked& asked, IpAddress::Family family) {
   ListCheck check;
   check.list = *asked.list;
   if (asked.handles.empty()) {
     check.result = Result::NotAsked;
-    check.words = "not for addresses of this kind";
+    check.words =
+        asked.list->is_of_names() ? "it has names, no addresses" : "not for addresses of this kind";
     return check;
   }
   check.took = asked.took;
@@ -99,7 +134,7 @@ ListCheck judge(const Asked& asked) {
     check.texts = asked.text->texts;
   }
   if (check.list.is_self_tested) {
-    const dns::SelfTest tested = judge_self_test(asked);
+    const dns::SelfTest tested = judge_self_test(asked, family);
     check.self_test = tested.trouble;
     if (check.remedy.empty()) {
       check.remedy = tested.remedy;
@@ -133,6 +168,28 @@ std::int32_t sum_of(const std::vector<ListCheck>& checks) {
   return sum;
 }
 
+std::string_view kind_word(dns::EntryKind kind) {
+  switch (kind) {
+    case dns::EntryKind::Ipv4:
+      return "IPv4";
+    case dns::EntryKind::Ipv6:
+      return "IPv6";
+    case dns::EntryKind::Name:
+      return "names";
+  }
+  return "?";
+}
+
+std::string_view listed_entry_of(const ListSelfTest& test) {
+  const bool is_own = !test.list.listed_entry.empty() && test.kind != dns::EntryKind::Ipv6;
+  return is_own ? std::string_view(test.list.listed_entry)
+                : dns::words_of_presence_entry(test.kind);
+}
+
+std::string with_mark(std::string_view entry, bool is_good) {
+  return fmt::format("{} {}", entry, is_good ? "ok" : "BAD");
+}
+
 std::string score_of(const ListCheck& check) {
   if (check.result != Result::Listed) {
     return "-";
@@ -159,32 +216,46 @@ std::vector<ListCheck> check_lists(const std::vector<filters::DnsList>& lists,
     all[i].list = &lists[i];
     all[i].took = budget;
     if (lists[i].has(client.family())) {
-      ask(all[i], client, resolver);
+      ask(all[i], client, resolver, budget);
     }
   }
   resolver.run(budget);
   std::vector<ListCheck> checks;
-  std::transform(all.begin(), all.end(), std::back_inserter(checks), judge);
+  std::transform(all.begin(), all.end(), std::back_inserter(checks),
+                 [&](const Asked& asked) { return judge(asked, client.family()); });
   return checks;
+}
+
+std::vector<ListSelfTest> self_test_lists(const std::vector<filters::DnsList>& lists,
+                                          dns::ConsoleResolver& resolver, Milliseconds budget) {
+  std::vector<Asked> all(lists.size());  // at one place: the sinks refer to its elements
+  for (std::size_t i = 0; i < lists.size(); ++i) {
+    all[i].list = &lists[i];
+    if (lists[i].is_self_tested) {
+      ask_self_test(all[i], resolver, budget);
+    }
+  }
+  resolver.run(budget);
+  std::vector<ListSelfTest> tests;
+  for (const Asked& asked : all) {
+    for (const Probe& probe : asked.probes) {
+      tests.push_back({*asked.list, probe.kind, true, judge_probe(asked, probe), probe.took});
+    }
+    if (asked.probes.empty()) {
+      tests.push_back({*asked.list, asked.list->entry_kinds().front(), false, {}, Milliseconds{0}});
+    }
+  }
+  return tests;
 }
 
 std::shared_ptr<const dns::ListHealth> test_lists(const std::vector<filters::DnsList>& lists,
                                                   dns::ConsoleResolver& resolver,
                                                   Milliseconds budget) {
-  std::vector<Asked> all(lists.size());  // at one place: the sinks refer to its elements
-  for (std::size_t i = 0; i < lists.size(); ++i) {
-    all[i].list = &lists[i];
-    if (lists[i].is_self_tested) {
-      ask_self_test(all[i], resolver);
-    }
-  }
-  resolver.run(budget);
   auto health = std::make_shared<dns::ListHealth>();
-  for (const Asked& asked : all) {
-    const std::string trouble =
-        asked.list->is_self_tested ? judge_self_test(asked).trouble : std::string();
-    if (!trouble.empty()) {
-      health->troubles[asked.list->zone] = trouble;
+  for (const ListSelfTest& test : self_test_lists(lists, resolver, budget)) {
+    auto& troubles = test.kind == dns::EntryKind::Ipv6 ? health->ipv6_troubles : health->troubles;
+    if (test.was_made && !test.tested.trouble.empty()) {
+      troubles[test.list.zone] = test.tested.trouble;
     }
   }
   return health;
@@ -241,6 +312,56 @@ std::string in_json(const IpAddress& client, const std::vector<ListCheck>& check
   }
   return json::serialize(
       json::object{{"address", client.to_string()}, {"lists", lists}, {"sum", sum_of(checks)}});
+}
+
+std::string in_words(const std::vector<ListSelfTest>& tests) {
+  std::size_t width = 4;
+  for (const ListSelfTest& test : tests) {
+    width = std::max(width, test.list.shown_zone.size());
+  }
+  std::string text = fmt::format("{:<{}}  {:<7} {:<20} {:<23} {:>6}  {}\n", "zone", width,
+                                 "entries", "listed", "unlisted", "ms", "meaning");
+  const auto out = std::back_inserter(text);
+  for (const ListSelfTest& test : tests) {
+    const std::string_view kind = kind_word(test.kind);
+    if (!test.was_made) {
+      fmt::format_to(out, "{:<{}}  {:<7} not asked for: self_test = false\n", test.list.shown_zone,
+                     width, kind);
+      continue;
+    }
+    const std::string meaning = test.tested.trouble.empty() ? "works" : escape(test.tested.trouble);
+    fmt::format_to(out, "{:<{}}  {:<7} {:<20} {:<23} {:>6}  {}\n", test.list.shown_zone, width,
+                   kind, with_mark(listed_entry_of(test), test.tested.has_listed_entry),
+                   with_mark(dns::words_of_test_entry(test.kind), test.tested.has_unlisted_entry),
+                   test.took.count(), meaning);
+    if (!test.tested.remedy.empty()) {
+      fmt::format_to(out, "    remedy: {}\n", test.tested.remedy);
+    }
+  }
+  text.pop_back();
+  return text;
+}
+
+std::string in_json(const std::vector<ListSelfTest>& tests) {
+  json::array lists;
+  for (const ListSelfTest& test : tests) {
+    const bool works = test.was_made && test.tested.result == dns::SelfTest::Result::Works;
+    json::object one{{"zone", test.list.shown_zone},
+                     {"label", test.list.label},
+                     {"entries", kind_word(test.kind)},
+                     {"tested", test.was_made},
+                     {"works", works},
+                     {"listed_entry", listed_entry_of(test)},
+                     {"listed_entry_ok", test.tested.has_listed_entry},
+                     {"unlisted_entry", dns::words_of_test_entry(test.kind)},
+                     {"unlisted_entry_ok", test.tested.has_unlisted_entry},
+                     {"ms", test.took.count()}};
+    one["meaning"] =
+        test.tested.trouble.empty() ? json::value() : json::value(escape(test.tested.trouble));
+    one["remedy"] = test.tested.remedy.empty() ? json::value() : json::value(test.tested.remedy);
+    lists.push_back(std::move(one));
+  }
+  return json::serialize(json::object{{"lists", std::move(lists)}});
 }
 
 }  // namespace smtpguard::tools

@@ -40,6 +40,19 @@ std::shared_ptr<const dns::ListHealth> test_lists(const std::vector<filters::Dns
                                                   dns::ConsoleResolver& resolver,
                                                   Milliseconds budget);
 
+// What came of the test entries of one list, of one kind.
+struct ListSelfTest {
+  filters::DnsList list;
+  dns::EntryKind kind = dns::EntryKind::Ipv4;
+  bool was_made = true;  // false: the list has no test entries
+  dns::SelfTest tested;
+  Milliseconds took{0};  // the slower of both answers
+};
+std::vector<ListSelfTest> self_test_lists(const std::vector<filters::DnsList>& lists,
+                                          dns::ConsoleResolver& resolver, Milliseconds budget);
+std::string in_words(const std::vector<ListSelfTest>& tests);
+std::string in_json(const std::vector<ListSelfTest>& tests);
+
 std::string in_words(const IpAddress& client, const std::vector<ListCheck>& checks);
 std::string in_json(const IpAddress& client, const std::vector<ListCheck>& checks);
 

@@ -9,6 +9,7 @@
 #include "proxy/tools/smtpguardctl_dnsbl.hpp"
 #include "proxy/tools/smtpguardctl_online.hpp"
 #include "proxy/tools/smtpguardctl_options.hpp"
+#include "proxy/tools/smtpguardctl_policy.hpp"
 #include "proxy/tools/smtpguardctl_test.hpp"
 
 int main(int argc, char* argv[]) {
@@ -21,6 +22,7 @@ int main(int argc, char* argv[]) {
     smtpguard::tools::add_online_commands(app, common);
     smtpguard::tools::add_test_command(app, common);
     smtpguard::tools::add_dnsbl_command(app, common);
+    smtpguard::tools::add_policy_command(app, common);
     const std::string slip = smtpguard::tools::unknown_command(app, {argv + 1, argv + argc});
     if (!slip.empty()) {
       fmt::print(stderr, "smtpguardctl: {}\n", slip);

@@ -51,8 +51,10 @@ void run(control::Command command, const Options& options) {
   }
 }
 
-void add(CLI::App& parent, const SharedOptions& common, const std::string& name,
-         control::Command command, const std::string& description) {
+}  // namespace
+
+void add_online_command(CLI::App& parent, const SharedOptions& common, const std::string& name,
+                        control::Command command, const std::string& description) {
   CLI::App* const sub = parent.add_subcommand(name, description);
   const auto options = std::make_shared<Options>();  // shared by the parser and the callback
   options->common = common;
@@ -62,21 +64,20 @@ void add(CLI::App& parent, const SharedOptions& common, const std::string& name,
   sub->callback([options, command] { run(command, *options); });
 }
 
-}  // namespace
-
 void add_online_commands(CLI::App& app, const SharedOptions& common) {
   using control::Command;
-  add(app, common, "status", Command::Status, "how the running smtpguard is");
-  add(app, common, "sessions", Command::Sessions, "the sessions that are open");
-  add(app, common, "reload", Command::Reload, "read the configuration again");
-  add(app, common, "upgrade", Command::Upgrade, "go on with the newly installed program");
-  add(app, common, "drain", Command::Drain,
-      "take no new connections, let the sessions end, then stop");
-  add(app, common, "stop", Command::Stop, "stop at once");
+  add_online_command(app, common, "status", Command::Status, "how the running smtpguard is");
+  add_online_command(app, common, "sessions", Command::Sessions, "the sessions that are open");
+  add_online_command(app, common, "reload", Command::Reload, "read the configuration again");
+  add_online_command(app, common, "upgrade", Command::Upgrade,
+                     "go on with the newly installed program");
+  add_online_command(app, common, "drain", Command::Drain,
+                     "take no new connections, let the sessions end, then stop");
+  add_online_command(app, common, "stop", Command::Stop, "stop at once");
   CLI::App* const log = app.add_subcommand("log", "what concerns the log files");
   log->require_subcommand(1);
-  add(*log, common, "reopen", Command::ReopenLogs,
-      "open the log files anew, after they were moved away");
+  add_online_command(*log, common, "reopen", Command::ReopenLogs,
+                     "open the log files anew, after they were moved away");
 }
 
 }  // namespace smtpguard::tools

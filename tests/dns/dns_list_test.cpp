@@ -8,6 +8,7 @@
 
 #include "dns/known_lists.hpp"
 #include "dns/list_health.hpp"
+#include "dns/retired_lists.hpp"
 
 namespace smtpguard::dns {
 namespace {
@@ -286,12 +287,25 @@ TEST(ListAnswers, NobodyIsListedWhereNoAnswerIs) {
 }
 
 TEST(ListTestEntries, AreThoseOfRfc5782) {
-  EXPECT_EQ(test_name(IpAddress::Family::V4, "zen.example"), "1.0.0.127.zen.example");
-  EXPECT_EQ(presence_name(IpAddress::Family::V4, "zen.example"), "2.0.0.127.zen.example");
-  const std::string name = test_name(IpAddress::Family::V6, "zen.example");
+  EXPECT_EQ(test_name(EntryKind::Ipv4, "zen.example"), "1.0.0.127.zen.example");
+  EXPECT_EQ(presence_name(EntryKind::Ipv4, "zen.example"), "2.0.0.127.zen.example");
+  const std::string name = test_name(EntryKind::Ipv6, "zen.example");
   EXPECT_THAT(name, testing::StartsWith("1.0.0.0.0.0.f.7.f.f.f.f.0.0."));
   EXPECT_EQ(name.size(), 64 + std::string("zen.example").size());
   EXPECT_EQ(std::count(name.begin(), name.end(), '.'), 32 + 1);
+}
+
+TEST(ListTestEntries, OfNamesAreNames) {
+  EXPECT_EQ(test_name(EntryKind::Name, "dbl.example"), "invalid.dbl.example");
+  EXPECT_EQ(presence_name(EntryKind::Name, "dbl.example"), "test.dbl.example");
+}
+
+TEST(RetiredLists, HaveAYearAndASource) {
+  EXPECT_GT(retired_lists().size(), 10U);
+  for (const std::string_view line : retired_lists()) {
+    const std::string zone(line.substr(0, line.find(' ')));
+    EXPECT_THAT(retirement("x." + zone), testing::MatchesRegex("closed in [12][0-9]+ .https://.*"));
+  }
 }
 
 TEST(MaskedZone, NeverShowsAKey) {
@@ -339,7 +353,7 @@ TEST(KnownLists, GiveWordsToCodes) {
   EXPECT_EQ(known_label("bl.example.org"), "");
   EXPECT_TRUE(refuses_public_resolvers("zen.spamhaus.org"));
   EXPECT_FALSE(refuses_public_resolvers("abc.zen.dq.spamhaus.net"));
-  EXPECT_EQ(retirement("dnsbl.sorbs.net"), "closed in 2024");
+  EXPECT_THAT(retirement("dnsbl.sorbs.net"), testing::StartsWith("closed in 2024 (https://"));
   EXPECT_EQ(retirement("zen.spamhaus.org"), "");
   EXPECT_EQ(retirement("notsorbs.net"), "");
 }
@@ -393,8 +407,8 @@ TEST(ListSelfTest, BelievesTheTestEntries) {
                   codes("127.0.0.4"),
                   {Result::Fails, everybody}},
        }) {
-    const SelfTest tested =
-        judge_self_test(one.presence, one.absence, std::span(&usual_codes(), 1), kBlock);
+    const SelfTest tested = judge_self_test(EntryKind::Ipv4, one.presence, one.absence,
+                                            std::span(&usual_codes(), 1), kBlock);
     EXPECT_EQ(tested.result, one.expected.result) << one.name;
     EXPECT_EQ(tested.trouble, one.expected.trouble) << one.name;
     EXPECT_EQ(tested.remedy.empty(), tested.result != Result::Fails) << one.name;

@@ -11,6 +11,7 @@ import os
 import re
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from support.backend import ScriptedBackend
 from support.dns_faults import NXDOMAIN, REFUSED, SERVFAIL, SILENT, FaultyDns, codes, over_tcp_only, rcode, reversed_name
@@ -31,10 +32,13 @@ ODD_NAMES, MANY_NAMES, BROKEN_NAMES = (f"203.0.113.{n}" for n in range(40, 43))
 LISTED_6, CLEAN_6 = "2001:db8::10", "2001:db8::20"
 GOOD_NAMES = [f"203.0.113.{n}" for n in range(10, 35)]
 
+SPAM_DOMAIN = "spam-domain.net"
+
 LISTS = """[
  {zone = "bl.example", codes = ["127.0.0.2 8 spam", "127.0.0.10 6 dynamic"], help = "https://lists.example/?ip=%s"},
  {zone = "wl.example", kind = "allow", codes = ["127.0.5.3 8 trusted"], self_test = true},
  {zone = "odd.example", score = 9}, {zone = "slow.example", score = 9}, {zone = "tcp.example", score = 9},
+ {zone = "dbl.example", about = ["helo", "ptr", "sender"], codes = ["127.0.1.2 9 spam domain"]},
 ]""".replace("\n", " ").replace(",  ]", " ]").replace(", ]", " ]")
 
 ALL_IN_TROUBLE = {"everybody": "it lists 127.0.0.1, so probably everybody", "nobody": "so probably nobody",
@@ -74,12 +78,15 @@ def start_peers(suite):
 
     peers.write_list("bl", list_lines())
     peers.write_list("bl-more", [f"{BOTH} :127.0.0.10:second $"])
-    peers.write_list("bl6", [f"{LISTED_6} :127.0.0.2:listed $"])
+    peers.write_list("bl6", [f"{LISTED_6} :127.0.0.2:listed $", "::ffff:7f00:2 :127.0.0.2:test entry"])
     peers.write_list("everybody", ["127.0.0.0/8 :127.0.0.2:all $", "203.0.113.0/24 :127.0.0.2:all $"])
     peers.write_list("nobody", ["192.0.2.254 :127.0.0.2:none $"])
     peers.write_list("blocked", [f"{net} :127.255.255.254:public resolver $" for net in ("127.0.0.0/8", "203.0.113.0/24")])
     peers.write_list("works", ["127.0.0.2 :127.0.0.2:test", f"{LISTED} :127.0.0.2:listed by a list that works"])
-    peers.start_lists([("bl.example", "ip4set", "bl"), ("bl.example", "ip4set", "bl-more"), ("bl.example", "ip6trie", "bl6"),
+    peers.write_list("dbl", ["test :127.0.1.2:test entry", f"{SPAM_DOMAIN} :127.0.1.2:spam domain $"])
+    faults["fickle"] = FaultyDns("fickle.example", free_port())
+    peers.stubs["fickle.example"] = faults["fickle"].start().address[1]
+    peers.start_lists([("dbl.example", "dnset", "dbl"), ("bl.example", "ip4set", "bl"), ("bl.example", "ip4set", "bl-more"), ("bl.example", "ip6trie", "bl6"),
                        ("everybody.example", "ip4set", "everybody"), ("nobody.example", "ip4set", "nobody"),
                        ("blocked.example", "ip4set", "blocked"), ("works.example", "ip4set", "works")])
 
@@ -112,7 +119,7 @@ def list_lines(leave_out=()):
 class Visit:
     """One session up to RCPT, and how long its steps took."""
 
-    def __init__(self, guard, address, recipients=("user@example.net",)):
+    def __init__(self, guard, address, recipients=("user@example.net",), helo="", sender="a@senders.net"):
         self.source = (address, 40000)
         self.mark = guard.log.mark()
         self.began = time.monotonic()
@@ -121,8 +128,8 @@ class Visit:
         self.client.send(f"PROXY {family} {address} {own} 40000 25\r\n".encode())
         self.client.greeting()
         self.greeted = time.monotonic() - self.began
-        self.client.ask(f"EHLO {name_of(address)}", 250)
-        self.client.ask("MAIL FROM:<a@senders.net>", 250)
+        self.client.ask(f"EHLO {helo or name_of(address)}", 250)
+        self.client.ask(f"MAIL FROM:<{sender}>", 250)
         self.replies = [self.client.ask(f"RCPT TO:<{recipient}>") for recipient in recipients]
         self.took = time.monotonic() - self.began
 
@@ -257,6 +264,117 @@ def told_once(guard):
     expect("127.255.255.254" in found[0] or "198.51.100.99" in found[0], found[0])
 
 
+def ctl(guard, *words):
+    tool = os.path.join(os.path.dirname(guard.binary), "tools", "smtpguardctl")
+    return subprocess.run([tool, "-f", guard.configuration, *words], capture_output=True, text=True, timeout=30)
+
+
+def selftest(guard):
+    """{(label, kind of entries): row}; the table for people stands beside the log."""
+    with open(os.path.join(os.path.dirname(guard.configuration), "dnsbl_selftest.txt"), "w") as file:
+        file.write(ctl(guard, "dnsbl", "selftest").stdout)
+    done = ctl(guard, "dnsbl", "selftest", "--json")
+    return {(one["label"], one["entries"]): one for one in json.loads(done.stdout)["lists"]}, done.returncode
+
+
+def selftest_of_good_lists(guard):
+    rows, status = selftest(guard)
+    for which in (("bl.example", "IPv4"), ("bl.example", "IPv6"), ("wl.example", "IPv4"), ("tcp.example", "IPv4"),
+                  ("dbl.example", "names")):
+        row = rows[which]
+        expect(row["works"] and row["listed_entry_ok"] and row["unlisted_entry_ok"] and not row["meaning"], f"{which}: {row}")
+    # Its zone has IPv4 entries only: that is told, and IPv4 counts all the same.
+    row = rows[("tcp.example", "IPv6")]
+    expect(not row["works"] and "::FFFF:7F00:2" in row["meaning"] and "ipv6 = false" in row["remedy"], str(row))
+    expect(status == 3, f"status {status}")
+
+
+def selftest_of_broken_lists(guard):
+    rows, status = selftest(guard)
+    wanted = {"everybody": (True, False), "nobody": (False, True), "parked": (False, False), "blocked": (False, False),
+              "dead": (False, False), "refused": (False, False), "refuses": (False, False), "servfail": (False, False),
+              "works": (True, True), "fickle": (True, True)}
+    for zone, entries in wanted.items():
+        row = rows[(f"{zone}.example", "IPv4")]
+        expect((row["listed_entry_ok"], row["unlisted_entry_ok"]) == entries, f"{zone}: {row}")
+        expect(row["works"] == (entries == (True, True)), f"{zone}: {row}")
+        expect(zone not in ALL_IN_TROUBLE or ALL_IN_TROUBLE[zone] in row["meaning"], f"{zone}: {row}")
+    for zone in ("everybody", "nobody", "parked", "blocked"):
+        expect(rows[(f"{zone}.example", "IPv4")]["remedy"], f"{zone}: no remedy")
+    expect(status == 3, f"status {status}")
+
+
+def status_names_the_broken(guard):
+    told = ctl(guard, "status").stdout
+    for zone, why in ALL_IN_TROUBLE.items():
+        line = next((line for line in told.splitlines() if f" {zone}.example is out: " in line), "")
+        expect(why in line, f"{zone}: {line!r} in {told}")
+    with open(os.path.join(os.path.dirname(guard.configuration), "status.txt"), "w") as file:
+        file.write(told)
+
+
+def names_are_looked_up(guard, table):
+    for helo, sender, label, who in ((f"mx.{SPAM_DOMAIN}", "a@senders.net", "dbl.example", "the domain that you name in HELO"),
+                                     ("", f"a@news.{SPAM_DOMAIN}", "dbl.example.sender", "the domain of the sender")):
+        visit = Visit(guard, CLEAN, helo=helo, sender=sender)
+        findings = visit.end(guard)
+        table.add("names_" + (helo or sender), visit, findings)
+        says = f"550 5.7.1 refused: {who} is listed by dbl.example (dnsbl.{label})"
+        expect(visit.replies[0].text.startswith(says), f"{visit.replies[0].text!r}, expected {says!r}; {findings}")
+        expect(SPAM_DOMAIN in findings[f"dnsbl.{label}"][1], str(findings))
+
+
+def stats_count_hits(guard):
+    report = json.loads(ctl(guard, "dnsbl", "stats", "--json").stdout)
+    lists = {one["label"]: one for one in report["lists"]}
+    expect(report["sessions"] >= len(ROWS), f"{report['sessions']} sessions")
+    bl, odd = lists["bl.example"], lists["odd.example"]
+    expect(bl["hits"] >= 5 and bl["alone"] >= 4 and bl["questions"] >= len(ROWS), str(bl))
+    expect(bl["with"].get("wl.example", 0) >= 1, str(bl))
+    expect(bl["error_codes"] >= 2 and bl["median_ms"] is not None, str(bl))
+    expect(odd["timeouts"] + odd["failures"] + odd["refusals"] >= 2, str(odd))
+    with open(os.path.join(os.path.dirname(guard.configuration), "dnsbl_stats.txt"), "w") as file:
+        file.write(ctl(guard, "dnsbl", "stats").stdout)
+
+
+def a_failing_list_is_not_waited_for(guard, faults, table):
+    """Half of its answers fail: five clients find out, the sixth does not wait; then it comes back."""
+    Visit(guard, CLEAN).end(guard)
+    faults["fickle"].breaks(SILENT)
+    first = [f"203.0.113.{n}" for n in range(60, 66)]
+    with ThreadPoolExecutor(len(first)) as pool:
+        visits = list(pool.map(lambda address: Visit(guard, address), first))
+    for visit in visits:
+        expect(visit.replies[0].code == 250, visit.replies[0].text)
+        visit.client.quit()
+    guard.log.wait_for(r"list_trouble zone=fickle\.example .*answers did not come \(timeout\)", timeout=10)
+    visit = Visit(guard, "203.0.113.70")
+    findings = visit.end(guard)
+    table.add("a_failing_list_is_out", visit, findings)
+    expect(visit.replies[0].code == 250 and visit.took < GREET_MAX, f"{visit.took:.2f} s, {visit.replies[0].text}")
+    expect(findings["dnsbl.fickle.example"][0] == "temperror", str(findings))
+    faults["fickle"].default = rcode(NXDOMAIN)
+    faults["fickle"].says("127.0.0.2", codes("127.0.0.2"))
+    faults["fickle"].says("203.0.113.71", codes("127.0.0.2"))
+    guard.log.wait_for(r"list_works zone=fickle\.example", timeout=60)
+    visit = Visit(guard, "203.0.113.71")
+    table.add("and_comes_back", visit, visit.end(guard))
+    expect(visit.replies[0].text.startswith(refusal("203.0.113.71", "fickle.example")), visit.replies[0].text)
+
+
+def a_slow_list_is_not_waited_for(guard, faults, table):
+    faults["fickle"].default = rcode(NXDOMAIN, delay=1.4)
+    with ThreadPoolExecutor(6) as pool:
+        visits = list(pool.map(lambda address: Visit(guard, address), [f"203.0.113.{n}" for n in range(80, 86)]))
+    for visit in visits:
+        visit.client.quit()
+    wait_until(lambda: " fickle.example is slow: " in ctl(guard, "status").stdout, "the list is found slow", 10)
+    visit = Visit(guard, "203.0.113.90")
+    findings = visit.end(guard)
+    table.add("a_slow_list_is_not_waited_for", visit, findings)
+    expect(visit.replies[0].code == 250 and visit.took < GREET_MAX, f"{visit.took:.2f} s")
+
+
 def console_agrees(guard):
     tool = os.path.join(os.path.dirname(guard.binary), "tools", "smtpguardctl")
     for address, status, wanted in ((CLEAN, 0, {}), (LISTED, 2, {"bl.example": ("listed", 8)}),
@@ -299,7 +417,8 @@ def the_one_that_works_counts(guard, table):
 
 
 def a_dead_list_comes_back(guard, faults, table):
-    faults["dead"].says("127.0.0.2", codes("127.0.0.2"))
+    for entry in ("127.0.0.2", "::ffff:127.0.0.2"):
+        faults["dead"].says(entry, codes("127.0.0.2"))
     faults["dead"].says(CLEAN, codes("127.0.0.2"))
     faults["dead"].default = rcode(NXDOMAIN)
     guard.log.wait_for(r"list_works zone=dead\.example", timeout=35)
@@ -347,17 +466,24 @@ def main():
         suite.case(row.name, play, guard, table, row)
     suite.case("postmaster_is_reached", postmaster_is_reached, guard, backend, table)
     suite.case("condemned_costs_no_backend", costs_no_backend, guard, backend)
+    suite.case("names_are_looked_up", names_are_looked_up, guard, table)
     suite.case("console_agrees", console_agrees, guard)
+    suite.case("selftest", selftest_of_good_lists, guard)
+    suite.case("stats", stats_count_hits, guard)
     suite.case("a_refusal_sticks", refusal_sticks, guard, world["peers"], table)
     suite.case("trouble_is_told_once", told_once, guard)
     suite.case("stop", guard.stop, always=True)
 
-    lists = ", ".join(f'{{zone = "{zone}.example", score = 9}}' for zone in (*ALL_IN_TROUBLE, "works"))
+    lists = ", ".join(f'{{zone = "{zone}.example", score = 9}}' for zone in (*ALL_IN_TROUBLE, "works", "fickle"))
     broken = Guard(suite, "broken", [("127.0.0.1", free_port())], backend.address,
                    sections=sections(world["resolver"], f"[{lists}]"), listener_keys=trusted)
     suite.case("broken/start", broken.start, always=True)
     suite.case("broken/refuses_nobody", broken_lists_refuse_nobody, broken, table)
     suite.case("broken/the_one_that_works_counts", the_one_that_works_counts, broken, table)
+    suite.case("broken/selftest", selftest_of_broken_lists, broken)
+    suite.case("broken/status", status_names_the_broken, broken)
+    suite.case("broken/a_failing_list_is_not_waited_for", a_failing_list_is_not_waited_for, broken, world["faults"], table)
+    suite.case("broken/a_slow_list_is_not_waited_for", a_slow_list_is_not_waited_for, broken, world["faults"], table)
     suite.case("broken/a_dead_list_comes_back", a_dead_list_comes_back, broken, world["faults"], table)
     suite.case("broken/each_was_told_once", each_was_told_once, broken)
     suite.case("broken/stop", broken.stop, always=True)

@@ -185,6 +185,85 @@ std::vector<Case> cases() {
 INSTANTIATE_TEST_SUITE_P(Answers, DnsblTable, testing::ValuesIn(cases()),
                          [](const auto& one) { return one.param.name; });
 
+const std::string kNames =
+    "[[dnsbl.list]]\nzone = \"dbl.example\"\nabout = [\"helo\", \"ptr\", \"sender\"]\n";
+
+Findings judge_names(const std::string& helo, const std::string& sender,
+                     const std::string& answers) {
+  const Configured configured = configure(kNames);
+  EXPECT_THAT(configured.errors, testing::IsEmpty());
+  SessionFacts facts = facts_of("192.0.2.9");
+  facts.helo = helo;
+  facts.sender = Mailbox{"a", sender, ""};
+  for (int round = 0; round < 3; ++round) {
+    answer(*configured.filter, facts, answers);
+  }
+  Findings findings;
+  configured.filter->judge(facts, findings);
+  return findings;
+}
+
+TEST(DnsblNames, AreTheDomainsOfHeloReverseNameAndSender) {
+  EXPECT_EQ(
+      told(judge_names("mx.spam.com", "news.good.co.uk", "spam.com.dbl.example A 60 127.0.0.2\n")),
+      "dnsbl.dbl.example fail score=4 dbl.example helo spam.com 127.0.0.2 | "
+      "dnsbl.dbl.example.sender pass");
+  const Findings sender =
+      judge_names("mx.good.com", "news.spam.co.uk", "spam.co.uk.dbl.example A 60 127.0.0.2\n");
+  EXPECT_EQ(told(sender),
+            "dnsbl.dbl.example pass | dnsbl.dbl.example.sender fail score=4 dbl.example sender "
+            "spam.co.uk 127.0.0.2");
+  EXPECT_EQ(about_of(sender[1]), filters::Test::About::Sender);
+  EXPECT_EQ(sender[1].says, "the domain of the sender is listed by dbl.example");
+}
+
+TEST(DnsblNames, ADomainThatIsThereTwiceCountsOnce) {
+  EXPECT_EQ(told(judge_names("mx.spam.com", "spam.com", "spam.com.dbl.example A 60 127.0.0.2\n")),
+            "dnsbl.dbl.example fail score=4 dbl.example helo spam.com 127.0.0.2");
+}
+
+TEST(DnsblNames, AReverseNameCountsWhenItIsConfirmed) {
+  const std::string listed = "192.0.2.9 PTR 60 mx.spam.com\nspam.com.dbl.example A 60 127.0.0.2\n";
+  EXPECT_EQ(told(judge_names("[192.0.2.9]", "", listed)), "");
+  EXPECT_EQ(told(judge_names("[192.0.2.9]", "", listed + "mx.spam.com A 60 192.0.2.9\n")),
+            "dnsbl.dbl.example fail score=4 dbl.example ptr spam.com 127.0.0.2");
+}
+
+TEST(Dnsbl, AsksForIpv6NetworksWhereAListHasThose) {
+  const Configured configured = configure(own("ipv6_nibbles = 16"));
+  EXPECT_THAT(configured.errors, testing::IsEmpty());
+  std::vector<dns::Question> wanted;
+  configured.filter->wants(facts_of("2001:db8:1:2::8"), wanted);
+  ASSERT_EQ(wanted.size(), 1U);
+  EXPECT_EQ(wanted[0].name, "2.0.0.0.1.0.0.0.8.b.d.0.1.0.0.2.bl.example");
+}
+
+TEST(Dnsbl, AListMayWorkForIpv4Alone) {
+  const Configured configured = configure(own(""));
+  auto health = std::make_shared<dns::ListHealth>();
+  health->ipv6_troubles["bl.example"] = "IPv6: it does not list its test entry";
+  for (const auto& [client, questions] : {std::pair("192.0.2.9", 1U), {"2001:db8::8", 0U}}) {
+    SessionFacts facts = facts_of(client);
+    facts.lists = health;
+    std::vector<dns::Question> wanted;
+    configured.filter->wants(facts, wanted);
+    EXPECT_EQ(wanted.size(), questions) << client;
+  }
+}
+
+TEST(DnsLists, HideKeysInTheNamesThatWereAsked) {
+  const auto document =
+      conf::Document::parse("[dnsbl]\nzones = [\"abcdefghijklmnopqrstuvwxyz.zen.dq.spamhaus.net\"]",
+                            "t")
+          .value();
+  conf::Reading reading(document);
+  conf::Reader root = reading.root();
+  const auto lists = read_dns_lists(root);
+  EXPECT_EQ(masked_name("9.2.0.192.abcdefghijklmnopqrstuvwxyz.zen.dq.spamhaus.net", lists),
+            "9.2.0.192.(key).zen.dq.spamhaus.net");
+  EXPECT_EQ(masked_name("mail.example.net", lists), "mail.example.net");
+}
+
 TEST(Dnsbl, AnOpenQuestionIsNoFinding) {
   const Configured configured = configure(kZen);
   const SessionFacts facts = facts_of("192.0.2.9");
@@ -292,6 +371,10 @@ TEST(DnsblSettings, TellWhatIsWrong) {
            Wrong{own("kind = \"allow\"\nmode = \"require\""), "is for lists that block"},
            Wrong{own("label = \"a b\""), "bad label"},
            Wrong{own("sorce = 3"), "score"},
+           Wrong{own("about = [\"hello\"]"), "did you mean \"helo\""},
+           Wrong{own("about = [\"address\", \"ptr\"]"), "addresses or names, not both"},
+           Wrong{own("kind = \"allow\"\nabout = [\"helo\"]"), "anybody can say any HELO"},
+           Wrong{own("ipv4 = false\nipv6_nibbles = 16"), "say self_test = false"},
        }) {
     EXPECT_THAT(configure(one.toml).errors, testing::Contains(testing::HasSubstr(one.part)))
         << one.toml;

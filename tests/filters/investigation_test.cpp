@@ -81,6 +81,18 @@ TEST_F(InvestigationTest, WhatFollowsFromAnAnswerHasTheTimeOfItsStage) {
   EXPECT_EQ(answered, 1);
 }
 
+TEST_F(InvestigationTest, ASlowListIsNotWaitedFor) {
+  auto health = std::make_shared<dns::ListHealth>();
+  health->slow.insert("113.0.203.in-addr.arpa");  // as if it were one
+  facts.lists = health;
+  investigation.pursue(start);
+  EXPECT_TRUE(investigation.is_complete());
+  EXPECT_FALSE(investigation.is_all_answered());
+  resolver.answer(kReverse, dns::without_records(dns::Outcome::NoSuchName));
+  EXPECT_TRUE(investigation.is_all_answered());
+  EXPECT_EQ(facts.dns.find(kReverse, dns::RecordType::PTR)->outcome, dns::Outcome::NoSuchName);
+}
+
 TEST_F(InvestigationTest, AnAnswerThatComesTooLateChangesNothing) {
   investigation.pursue(start);
   investigation.look(start + 3s);

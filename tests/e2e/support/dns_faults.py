@@ -40,6 +40,7 @@ class FaultyDns:
         self.asked = []  # names, without the zone
         self.says("127.0.0.2", codes("127.0.0.2"))
         self.says("127.0.0.1", rcode(NXDOMAIN))
+        self.says("::ffff:127.0.0.2", codes("127.0.0.2"))
 
     def says(self, address, behaviour):
         self.behaviours[reversed_name(address)] = behaviour

@@ -30,7 +30,7 @@ TEST(Request, MayEndInCrLf) {
 TEST(Request, ThatIsUnknownIsToldWithTheKnownOnesAndEscaped) {
   EXPECT_EQ(parse_request("halt\x1b").error().text,
             "unknown command \"halt\\x1B\"; known: status, sessions, reload, upgrade, drain, stop, "
-            "log reopen");
+            "log reopen, dnsbl stats");
   for (const char* const line : {"", "json", "json ", "STATUS", "status ", " status", "log",
                                  "log  reopen", "json json status"}) {
     EXPECT_FALSE(parse_request(line).has_value()) << line;

@@ -23,6 +23,42 @@ TEST(StatusReport, SaysWhetherTheBackendAnswers) {
   EXPECT_THAT(json, HasSubstr(R"("state":"unknown")"));
 }
 
+TEST(StatusReport, NamesTheListsThatDoNotWorkAndWhatHelps) {
+  StatusReport report;
+  ListReport list;
+  list.zone = "bl.example";
+  list.state = "out";
+  list.trouble = "127.255.255.254: the list does not answer public resolvers";
+  list.remedy = "use a resolver of your own";
+  list.since = std::chrono::minutes(3);
+  report.lists_in_trouble = {list};
+  EXPECT_THAT(render(report, Form::Text),
+              HasSubstr("dns list       bl.example is out: 127.255.255.254: the list does not "
+                        "answer public resolvers for 3m; use a resolver of your own\n"));
+  EXPECT_THAT(render(report, Form::Json), HasSubstr(R"("zone":"bl.example","state":"out")"));
+}
+
+TEST(ListsReport, TellsOfEachListWhatItWasWorth) {
+  ListsReport report;
+  report.sessions = 1000;
+  ListReport list;
+  list.zone = "bl.example";
+  list.state = "works";
+  list.questions = 900;
+  list.timeouts = 3;
+  list.median = Milliseconds(10);
+  list.p95 = Milliseconds(50);
+  list.hits = 200;
+  list.alone = 20;
+  list.with = {{"zen", 180}};
+  report.lists = {list};
+  const std::string text = render(report, Form::Text);
+  EXPECT_THAT(text,
+              testing::ContainsRegex("bl.example +works +900 +3 +0 +10 +50 +200 +20 +zen 180\n"));
+  EXPECT_THAT(text, testing::EndsWith("1000 sessions since start"));
+  EXPECT_THAT(render(report, Form::Json), HasSubstr(R"("hits":200,"alone":20,"with":{"zen":180})"));
+}
+
 TEST(SessionsReport, LetsNoClientDriveATerminal) {
   SessionsReport report;
   report.sessions.push_back({"id", "192.0.2.1:99", "after EHLO", "a\x1b[2J\"", 1.5, 7});

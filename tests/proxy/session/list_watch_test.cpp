@@ -28,6 +28,8 @@ class Lines final : public LogSink {
 };
 
 const std::string kWorks = "2.0.0.127.bl.example A 60 127.0.0.2\n";
+const std::string kWorksForIpv6 =
+    "2.0.0.0.0.0.f.7.f.f.f.f.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.bl.example A 60 127.0.0.2\n";
 
 filters::DnsList list(bool is_self_tested = true) {
   filters::DnsList made;
@@ -35,6 +37,7 @@ filters::DnsList list(bool is_self_tested = true) {
   made.codes = {dns::usual_codes()};
   made.worths = {{4, ""}};
   made.is_self_tested = is_self_tested;
+  made.has_ipv6 = false;
   return made;
 }
 
@@ -218,14 +221,106 @@ TEST_F(ListWatchTest, ANewConfigurationKeepsWhatIsKnown) {
 }
 
 TEST_F(ListWatchTest, TestsIpv6WhereAListHasNothingElse) {
-  answer(
-      "2.0.0.0.0.0.f.7.f.f.f.f.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.bl.example A 60 "
-      "127.0.0.2\n");
+  answer(kWorksForIpv6);
   auto six = list();
   six.has_ipv4 = false;
+  six.has_ipv6 = true;
   watch.watch({six});
   loop.run();
+  EXPECT_EQ(watch.health()->trouble_of("bl.example", dns::EntryKind::Ipv6), nullptr);
+}
+
+TEST_F(ListWatchTest, AListWithoutIpv6EntriesCountsForIpv4AllTheSame) {
+  answer(kWorks);
+  auto both = list();
+  both.has_ipv6 = true;
+  watch.watch({both});
+  loop.advance(5h);
   EXPECT_EQ(trouble(), nullptr);
+  const std::string* six = watch.health()->trouble_of("bl.example", dns::EntryKind::Ipv6);
+  ASSERT_NE(six, nullptr);
+  EXPECT_THAT(*six, HasSubstr("IPv6: it does not list its test entry ::FFFF:7F00:2"));
+  EXPECT_THAT(lines, ElementsAre(HasSubstr("ipv6 = false"))) << "once, not each hour";
+}
+
+TEST_F(ListWatchTest, TestsListsOfNamesByNames) {
+  answer("test.bl.example A 60 127.0.1.2\n");
+  auto names = list();
+  names.has_helo = true;
+  watch.watch({names});
+  loop.run();
+  EXPECT_EQ(trouble(), nullptr);
+  answer("*.bl.example A 60 127.0.1.2\n");
+  loop.advance(1h + 5s);
+  ASSERT_NE(trouble(), nullptr);
+  EXPECT_THAT(*trouble(), HasSubstr("it lists INVALID"));
+}
+
+TEST_F(ListWatchTest, AListThatFailsTooOftenIsOutUntilItAnswers) {
+  answer(kWorks);
+  watch.watch({list()});
+  loop.run();
+  const auto timeout = dns::without_records(dns::Outcome::Timeout);
+  for (int i = 0; i < 4; ++i) {
+    watch.on_answer("bl.example", timeout, 3s);
+  }
+  EXPECT_EQ(trouble(), nullptr);
+  watch.on_answer("bl.example", timeout, 3s);
+  ASSERT_NE(trouble(), nullptr);
+  EXPECT_THAT(*trouble(), HasSubstr("5 of its last 5 answers did not come (timeout)"));
+  EXPECT_THAT(lines, ElementsAre(HasSubstr("remedy=\"nobody waits for it")));
+
+  // Its test entries come from a cache; what no cache has does not come.
+  answer(kWorks + "*.bl.example A TIMEOUT\n1.0.0.127.bl.example A NXDOMAIN\n");
+  loop.advance(5min);
+  EXPECT_NE(trouble(), nullptr);
+  answer(kWorks);
+  loop.advance(11min);
+  EXPECT_EQ(trouble(), nullptr);
+  EXPECT_THAT(lines.back(), "list_works zone=bl.example label=bl.example");
+  ASSERT_EQ(watch.glance().size(), 1U);
+  EXPECT_EQ(watch.glance()[0].state, "works");
+  EXPECT_EQ(watch.glance()[0].counts.timeouts, 5U);
+}
+
+TEST_F(ListWatchTest, ASlowListIsAskedAndNotWaitedFor) {
+  answer(kWorks);
+  watch.watch({list()});
+  loop.run();
+  const auto none = dns::without_records(dns::Outcome::NoSuchName);
+  for (int i = 0; i < 5; ++i) {
+    watch.on_answer("bl.example", none, 1500ms);
+  }
+  EXPECT_EQ(trouble(), nullptr);
+  EXPECT_TRUE(watch.health()->is_slow("9.2.0.192.bl.example"));
+  EXPECT_FALSE(watch.health()->is_slow("9.2.0.192.notbl.example"));
+  EXPECT_EQ(watch.glance()[0].state, "slow");
+  EXPECT_THAT(lines, ElementsAre(HasSubstr("longer than 1s")));
+  for (int i = 0; i < 20; ++i) {
+    watch.on_answer("bl.example", none, 20ms);
+  }
+  EXPECT_FALSE(watch.health()->is_slow("9.2.0.192.bl.example"));
+  EXPECT_THAT(lines.back(), HasSubstr("list_works"));
+}
+
+TEST_F(ListWatchTest, CountsWhomOnlyOneListKnew) {
+  auto second = list(false);
+  second.zone = second.label = second.shown_zone = "other.example";
+  watch.watch({list(false), second});
+  filters::Verdict verdict;
+  verdict.counted = {{"dnsbl.bl.example", filters::Outcome::Fail, filters::points(4), ""}};
+  watch.on_session_end(verdict);
+  verdict.observed = {
+      {"dnsbl.other.example.sender", filters::Outcome::Fail, filters::points(4), ""}};
+  watch.on_session_end(verdict);
+  watch.on_session_end({});
+  const auto glance = watch.glance();
+  EXPECT_EQ(watch.sessions(), 3U);
+  EXPECT_EQ(glance[0].counts.hits, 2U);
+  EXPECT_EQ(glance[0].counts.alone, 1U);
+  EXPECT_EQ(glance[0].counts.with.at("other.example"), 1U);
+  EXPECT_EQ(glance[1].counts.hits, 1U);
+  EXPECT_EQ(glance[1].counts.alone, 0U);
 }
 
 }  // namespace

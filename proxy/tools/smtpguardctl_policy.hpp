@@ -1,0 +1,12 @@
+// `smtpguardctl policy` — a page for senders from the configuration; needs no running daemon.
+// Owns: nothing; what it needs lives in its callback.   Called by: smtpguardctl_main.
+// Fails: the reason goes to standard error, and CLI::RuntimeError carries the exit status out.
+#pragma once
+
+#include "proxy/tools/smtpguardctl_options.hpp"
+
+namespace smtpguard::tools {
+
+void add_policy_command(CLI::App& app, const SharedOptions& common);
+
+}  // namespace smtpguard::tools
