@@ -171,8 +171,8 @@ net::Awaitable<std::string> ClientChannel::start_tls(net::TlsContext::Pointer co
 
 net::Awaitable<void> ClientChannel::linger_and_close() {
   net::ErrorCode ignored;
-  if (tls_ && loss_ == Loss::None) {
-    tls_->close();
+  if (tls_ && (loss_ == Loss::None || loss_ == Loss::Closed)) {
+    tls_->close();  // a farewell is answered with ours (RFC 8446 6.1)
   }
   // A close with unread input becomes a reset, and a reset may overtake our last reply. Under TLS
   // it is thrown away as it comes.

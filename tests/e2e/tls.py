@@ -111,6 +111,12 @@ def plaintext_after_farewell(guard, backend):
     expect(all(one.told_end == 0 for one in backend.of(local)), "the backend saw a dot")
 
 
+def farewell_is_answered(guard):
+    with TlsClient(guard.address) as client:
+        client.start_tls()
+        client.socket.unwrap()  # fails where the other side just closes
+
+
 def cut_off_without_farewell(guard, backend):
     """FIN in a message, without close_notify: truncation by somebody in the middle would look the same. No dot is sent on."""
     with TlsClient(guard.address) as client:
@@ -428,6 +434,7 @@ def main():
     suite.case("injected/with-starttls-and-a-pause", injected, guard, backend, 0.3)
     suite.case("injected/behind-220", injected_behind_go_ahead, guard, backend)
     suite.case("plaintext-after-close-notify", plaintext_after_farewell, guard, backend)
+    suite.case("close-notify-is-answered", farewell_is_answered, guard)
     suite.case("cut-off-without-close-notify", cut_off_without_farewell, guard, backend)
     suite.case("many-commands-in-one-record", many_commands_in_one_record, guard)
     suite.case("second-starttls", second_starttls, guard)
