@@ -27,6 +27,9 @@ void Investigation::on_answer(const dns::Question& question, const dns::Answer& 
   facts_.dns.answer(question, answer);
   awaited_ -= is_awaited ? 1U : 0U;
   ask_what_follows(deadline);
+  if (on_each_answer_) {
+    on_each_answer_();
+  }
   if (is_all_answered()) {
     asked_.clear();
   }

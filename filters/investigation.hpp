@@ -27,6 +27,11 @@ class Investigation {
 
   void call_when_answered(std::function<void()> on_answers) { on_answers_ = std::move(on_answers); }
 
+  // One was answered, and what follows from it was asked; otherwise as above.
+  void call_with_each_answer(std::function<void()> on_each) {
+    on_each_answer_ = std::move(on_each);
+  }
+
   // The facts have changed (a client, a HELO, a sender): asks what follows from them. These
   // questions, and what follows from their answers, have until `now` + budget; those of an earlier
   // stage keep their own deadline.
@@ -56,6 +61,7 @@ class Investigation {
   dns::Resolver& resolver_;
   Milliseconds budget_;
   std::function<void()> on_answers_;
+  std::function<void()> on_each_answer_;
   std::vector<Asked> asked_;  // empty when all is answered
   std::size_t awaited_ = 0;   // of these, that are open
 };

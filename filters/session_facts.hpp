@@ -12,6 +12,7 @@
 #include "conf/base/ip_address.hpp"
 #include "dns/list_health.hpp"
 #include "filters/known_answers.hpp"
+#include "filters/memory/remembered.hpp"
 
 namespace smtpguard::filters {
 
@@ -66,6 +67,7 @@ struct SessionFacts {
   std::optional<Mailbox> sender;     // since MAIL
   std::optional<Mailbox> recipient;  // the RCPT in hand
   KnownAnswers dns;
+  memory::Remembered remembered;  // of a stranger, since it came
   // Shared by all sessions that began while nothing changed; null: nobody watches the lists.
   std::shared_ptr<const dns::ListHealth> lists;
 };

@@ -57,6 +57,8 @@ struct SessionRecord {
   std::unique_ptr<const Verdict> verdict;  // on the heap: most of a session none is there
   std::uint32_t relay_attempts = 0;        // recipients that are not ours
   std::uint32_t discarded = 0;             // messages that were accepted and thrown away
+  std::uint32_t unknown_recipients = 0;    // those that the backend does not have
+  bool has_earned_pass = false;            // the next session of this client need not wait
 
   // "<address>:code"; counts what is over the bound.
   void add_recipient(std::string_view address, std::uint16_t code);

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdint>
 #include <limits>
+#include <string>
 
 namespace smtpguard::filters::memory {
 
@@ -39,5 +40,8 @@ inline Moment wall_now() {
   using namespace std::chrono;
   return moment_at(duration_cast<seconds>(system_clock::now().time_since_epoch()).count());
 }
+
+// "2026-11-23T21:56:29Z"; of 0 "never".
+std::string to_string(Moment moment);
 
 }  // namespace smtpguard::filters::memory

@@ -133,6 +133,7 @@ LoadedSettings read_settings(const conf::Document& document, conf::FileSource& f
   settings.fixed.dns = dns::read_settings(root.section("dns"));
   settings.runtime.dns_budget = settings.fixed.dns.budget;
   settings.runtime.limits = session::read_limits(root.section("limits"));
+  settings.runtime.memory = filters::memory::read_settings(root.section("memory"));
   settings.runtime.tls = session::read_tls(root.section("tls"));
   settings.fixed.log = session::read_log(root.section("log"));
   settings.fixed.control = control::read_control(root.section("control"));

@@ -15,6 +15,8 @@
 #include <vector>
 
 #include "conf/base/anonymous_file.hpp"
+#include "dns/keyed_hash.hpp"
+#include "filters/memory/memory.hpp"
 #include "proxy/control/server.hpp"
 #include "proxy/service/background.hpp"
 #include "proxy/service/configuration.hpp"
@@ -113,6 +115,7 @@ class WorkerProcess {
   WorkerProcess(WorkerSeed& seed, Logs& logs, Settings settings, session::Ledger& ledger)
       : seed_(seed),
         logs_(logs),
+        memory_(settings.runtime.memory, dns::KeyedHash::random()),
         session_log_(logs.text, logs.json, logs.daemon, settings.runtime.log_events),
         worker_(session_log_, adapt(settings.runtime), settings.fixed.dns),
         commands_(worker_, session_log_, logs.text, logs.json,
@@ -122,6 +125,7 @@ class WorkerProcess {
                   }),
         watch_(worker_.io().get_executor()) {
     worker_.keep_ledger(ledger);
+    worker_.keep_memory(memory_);
   }
 
   void listen(const std::vector<session::ListenerSettings>& listeners, Supplies& supplies) {
@@ -280,6 +284,7 @@ class WorkerProcess {
 
   WorkerSeed& seed_;
   Logs& logs_;
+  filters::memory::Memory memory_;
   session::SessionLog session_log_;
   session::Worker worker_;
   DaemonCommands commands_;

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "dns/resolver.hpp"
+#include "filters/memory/memory.hpp"
 #include "proxy/net/deadline_wheel.hpp"
 #include "proxy/net/types.hpp"
 #include "proxy/session/admission.hpp"
@@ -44,6 +45,8 @@ struct Context {
   // Null: nobody wants to know after a crash.
   Ledger* ledger = nullptr;
   HandshakeMemory failed_handshakes{};
+  // Null: nothing is remembered.
+  filters::memory::Memory* memory = nullptr;
 };
 
 // 10 characters without vowels or look-alikes, random: says nothing about load, and fits

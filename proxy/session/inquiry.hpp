@@ -32,7 +32,9 @@ struct Inquiry {
   filters::SessionFacts facts;
   filters::Investigation investigation;
   filters::Judge judge;
-  bool is_teased = false;  // a first line of the greeting is out
+  bool is_teased = false;   // a first line of the greeting is out
+  bool has_waited = false;  // it was silent as long as it had to be, if it had to be
+  bool has_asked_memory_by_name = false;
 };
 
 }  // namespace smtpguard::session

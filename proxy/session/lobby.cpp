@@ -10,6 +10,7 @@
 #include <utility>
 #include <variant>
 
+#include "proxy/session/remembering.hpp"
 #include "proxy/smtp/proxy_header.hpp"
 
 namespace smtpguard::session {
@@ -47,6 +48,13 @@ filters::SessionFacts Lobby::Visitor::facts() const {
 
 const GreetingSettings& Lobby::Visitor::greeting() const {
   return inquiry->config->greetings.find(listener->policy)->second;
+}
+
+bool Lobby::Visitor::is_greeted_at_once() const {
+  const filters::SessionFacts& known = inquiry->facts;
+  return known.standing == filters::Standing::Allowed ||
+         known.standing == filters::Standing::Local || known.is_monitor ||
+         known.remembered.is_known_good;
 }
 
 Lobby::~Lobby() {
@@ -161,6 +169,7 @@ void Lobby::admit(Held visitor) {
   visitor->ticket = std::get<Admission::Ticket>(std::move(place));
   visitor->inquiry = std::make_unique<Inquiry>(visitor->config, context_.resolver,
                                                visitor->listener->policy, std::move(facts));
+  recall_address(context_, *visitor->inquiry);
   greet(std::move(visitor));
 }
 
@@ -168,19 +177,24 @@ void Lobby::admit(Held visitor) {
 void Lobby::greet(Held visitor) {
   Inquiry& inquiry = *visitor->inquiry;
   const GreetingSettings& greeting = visitor->greeting();
-  const bool is_known_good =
-      inquiry.facts.standing == filters::Standing::Allowed || inquiry.facts.is_monitor;
   inquiry.investigation.pursue(visitor->began);
-  if (is_known_good || greeting.greet_delay == 0ms) {
+  if (visitor->is_greeted_at_once() || greeting.greet_delay == 0ms) {
+    inquiry.has_waited = !visitor->is_greeted_at_once();
     return let_in(std::move(visitor));
   }
   if (greeting.teaser) {
     inquiry.is_teased = true;
     net::write_some(visitor->socket, fmt::format("220-{} ESMTP\r\n", inquiry.config->hostname));
   }
-  // A visitor that still waits when the early window is over waits for the answers alone.
+  // A visitor that still waits when the early window is over waits for the answers alone. Whose
+  // name turns out to be known good waits no longer.
   inquiry.investigation.call_when_answered([&waiting = *visitor] {
     if (SteadyClock::now() >= waiting.began + waiting.greeting().greet_delay) {
+      waiting.cancel();
+    }
+  });
+  inquiry.investigation.call_with_each_answer([this, &waiting = *visitor] {
+    if (recall_name(context_, *waiting.inquiry)) {
       waiting.cancel();
     }
   });
@@ -202,6 +216,9 @@ void Lobby::on_early_window(Held visitor) {
                                                 : SteadyClock::now();
       const TimePoint window_end = visitor->began + visitor->greeting().greet_delay;
       const TimePoint last = visitor->began + visitor->greeting().greet_max;
+      if (visitor->is_greeted_at_once()) {
+        break;
+      }
       if (now < window_end) {
         return wait(std::move(visitor), window_end);
       }
@@ -210,6 +227,7 @@ void Lobby::on_early_window(Held visitor) {
         const TimePoint deadline = std::min(last, inquiry.investigation.deadline());
         return wait(std::move(visitor), deadline);
       }
+      inquiry.has_waited = true;
       break;
     }
     case net::Io::Status::Done: {
@@ -227,7 +245,12 @@ void Lobby::on_early_window(Held visitor) {
 }
 
 void Lobby::let_in(Held visitor) {
-  visitor->inquiry->investigation.call_when_answered(nullptr);
+  Inquiry& inquiry = *visitor->inquiry;
+  inquiry.investigation.call_when_answered(nullptr);
+  inquiry.investigation.call_with_each_answer(nullptr);
+  if (inquiry.facts.remembered.is_known_good) {
+    context_.log.known(inquiry.facts);
+  }
   begin_session_(Arrival{std::move(visitor->socket), std::move(visitor->ticket),
                          std::move(visitor->inquiry), visitor->began, visitor->listener->body});
 }

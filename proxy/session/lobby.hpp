@@ -58,6 +58,8 @@ class Lobby {
     // Until there is an inquiry.
     filters::SessionFacts facts() const;
     const GreetingSettings& greeting() const;
+    // Whoever need not show that it waits.
+    bool is_greeted_at_once() const;
 
     net::Socket socket;
     Endpoint peer;    // of the socket

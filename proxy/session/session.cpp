@@ -8,6 +8,7 @@
 
 #include "proxy/session/body_relay.hpp"
 #include "proxy/session/conduct.hpp"
+#include "proxy/session/remembering.hpp"
 #include "proxy/smtp/trace_header.hpp"
 
 namespace smtpguard::session {
@@ -317,6 +318,11 @@ void Session::log_reply(const smtp::Action& action) {
       context_.log.mail(facts_, command, reply, std::exchange(reason_, {}));
       break;
     case smtp::Verb::Rcpt:
+      // 5.1.x to a recipient that we let through.
+      record_.unknown_recipients +=
+          reason_.empty() && reply.is_permanent_failure() && reply.enhanced.starts_with("5.1.")
+              ? 1U
+              : 0U;
       record_.add_recipient(command.path.address(), reply.code);
       context_.log.rcpt(facts_, command, reply, std::exchange(reason_, {}));
       break;
@@ -351,6 +357,7 @@ void Session::finish() {
   }
   record_.commands = dialog_.commands();
   tell_of_client();
+  remember(context_, *inquiry_, record_);
   if (client_.lost() != ClientChannel::Loss::None) {
     record_.ending = ending_of_loss();
   } else if (dialog_.has_quit()) {
@@ -424,7 +431,8 @@ smtp::Offer Session::offer() const {
   offer.message_size = theirs == 0 ? ours : std::min(ours, theirs);
   // Withheld from strangers (DESIGN section 3): who pipelines all the same gives itself away.
   // Nor could anybody slip commands in under TLS.
-  offer.pipelining = facts_.standing == filters::Standing::Allowed || client_.tls() != nullptr;
+  offer.pipelining = facts_.standing == filters::Standing::Allowed ||
+                     facts_.remembered.is_known_good || client_.tls() != nullptr;
   if (config_->tls.context && client_.tls() == nullptr) {
     offer.start_tls = context_.failed_handshakes.knows(facts_.client.address, SteadyClock::now())
                           ? smtp::StartTls::Withheld

@@ -59,6 +59,17 @@ std::string_view standing_word(filters::Standing standing) {
   return "";
 }
 
+// What the memory has of it, and whether this session has earned it a pass.
+std::string_view memory_word(const SessionFacts& facts, const SessionRecord& record) {
+  if (facts.remembered.is_known_good) {
+    return "known";
+  }
+  if (record.has_earned_pass) {
+    return "learned";
+  }
+  return facts.remembered.is_seen ? "seen" : "";
+}
+
 std::vector<std::string> in_words(const std::vector<filters::Reason>& reasons) {
   std::vector<std::string> words;
   for (const filters::Reason& reason : reasons) {
@@ -183,6 +194,16 @@ void SessionLog::connect(const SessionFacts& facts, const filters::AccessAnswer&
     if (!standing_word(facts.standing).empty()) {
       line.add("standing", standing_word(facts.standing));
     }
+  });
+}
+
+void SessionLog::known(const SessionFacts& facts) {
+  if (!tells_events_of(facts)) {
+    return;
+  }
+  write(Severity::Info, facts, "memory", [&](LogLine& line) {
+    line.add("memory", "known").add("by", facts.remembered.known_by);
+    line.add("since", filters::memory::to_string(facts.remembered.since));
   });
 }
 
@@ -362,6 +383,9 @@ void SessionLog::end(const SessionFacts& facts, const SessionRecord& record, Tim
     }
     if (!record.backend_trouble.empty()) {
       line.add("trouble", record.backend_trouble);
+    }
+    if (!memory_word(facts, record).empty()) {
+      line.add("memory", memory_word(facts, record));
     }
     line.add("class", to_string(classify(facts, record)));
     add_how(line, record);

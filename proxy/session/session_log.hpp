@@ -45,6 +45,8 @@ class SessionLog {
 
   void connect(const filters::SessionFacts& facts, const filters::AccessAnswer& access,
                const Endpoint* front_end);
+  // It is known good, and by what.
+  void known(const filters::SessionFacts& facts);
   void early(const filters::SessionFacts& facts, const OutOfTurn& bytes);
   void helo(const filters::SessionFacts& facts);
   void tls(const filters::SessionFacts& facts, const TlsFacts& agreed);

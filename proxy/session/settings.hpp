@@ -14,6 +14,7 @@
 #include "conf/base/clock.hpp"
 #include "conf/base/ip_address.hpp"
 #include "conf/base/text.hpp"
+#include "filters/memory/settings.hpp"
 #include "filters/rulebook.hpp"
 #include "proxy/session/tls_settings.hpp"
 #include "proxy/smtp/data_decoder.hpp"
@@ -101,6 +102,7 @@ struct RuntimeConfig {
   LimitSettings limits;
   TlsSettings tls;
   filters::Rulebook rules;
+  filters::memory::Settings memory;
   std::map<std::string, GreetingSettings, std::less<>> greetings;  // by the policy's name
   Milliseconds dns_budget = 3s;  // for all answers about a client, from connect; the same at HELO
   bool log_events = true;

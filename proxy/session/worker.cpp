@@ -112,6 +112,9 @@ void Worker::reconfigure(std::shared_ptr<const RuntimeConfig> config,
   }
   context_.config = std::move(config);
   context_.log.tell_events(context_.config->log_events);
+  if (context_.memory != nullptr) {
+    context_.memory->configure(context_.config->memory);
+  }
   watch_lists();
   for (Listener& listener : listeners_) {
     const bool is_wanted = std::any_of(listeners.begin(), listeners.end(), [&](const auto& change) {

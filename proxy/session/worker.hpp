@@ -34,6 +34,8 @@ class Worker {
 
   // Sessions write themselves into it from now on; it outlives the worker.
   void keep_ledger(Ledger& ledger) { context_.ledger = &ledger; }
+  // What is remembered of clients; it outlives the worker.
+  void keep_memory(filters::memory::Memory& memory) { context_.memory = &memory; }
   void listen(std::shared_ptr<const ListenerSettings> settings, net::Descriptor listening);
   // Asks the backend what it can do, until it has answered once.
   void learn_capabilities();

@@ -182,6 +182,9 @@ local = []
 [dns]
 answers = "answers"
 
+[memory]
+enabled = false
+
 [dnsbl]
 
 [[dnsbl.list]]

@@ -155,7 +155,8 @@ def main():
     backend = ScriptedBackend().start()
 
     def guard_for(name, teaser):
-        policy = {"policy.default": {"greet_delay": f'"{DELAY:g}s"', "teaser": teaser}}
+        policy = {"policy.default": {"greet_delay": f'"{DELAY:g}s"', "teaser": teaser},
+                  "networks": {"local": "[]"}}
         return Guard(suite, name, [("127.0.0.1", free_port())], backend.address, "proxy-v2", policy)
 
     teaser = guard_for("guard-teaser", "true")

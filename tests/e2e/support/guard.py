@@ -81,6 +81,8 @@ class Guard:
             "recipients": {"domains": '["example.net"]'},
             "limits": {"message_size": '"50MB"', "connections_per_address": "500",
                        "connections_per_network": "500"},
+            # A case must not depend on how the clients of others behaved.
+            "memory": {"enabled": "false"},
             "log": {"syslog": "false"},
             "control": {"socket": f'"{os.path.join(self.folder, "control.sock")}"'},
         }

@@ -1,0 +1,58 @@
+// Memory — who behaved and who did not: asked when a client comes, told when its session is over.
+// Owns: the table.   Called by: Lobby, Session, smtpguardctl's requests; one thread.
+// Fails: never. The time is passed in. Only of strangers it is asked and told: local and trusted
+// networks are never punished and need no pass.
+// A pass belongs to the address, and to the organisation if the name is its own (Identity); what
+// went wrong belongs to both and, once many hosts of a network fail, to the network.
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+#include "filters/memory/identity.hpp"
+#include "filters/memory/remembered.hpp"
+#include "filters/memory/settings.hpp"
+#include "filters/memory/table.hpp"
+
+namespace smtpguard::filters::memory {
+
+// What a session has shown.
+struct Conduct {
+  Counts counts;  // to be added
+  // A message was delivered, nothing was wrong, and all lists have answered.
+  bool has_earned_pass = false;
+  bool has_waited_for_greeting = false;  // it was not greeted at once
+  bool has_waited_for_replies = false;   // it was not offered PIPELINING from the start
+  bool talked_early = false;
+  bool pipelined = false;
+  bool spoke_no_smtp = false;
+
+  bool is_fault() const { return talked_early || pipelined || spoke_no_smtp; }
+};
+
+class Memory {
+ public:
+  Memory(const Settings& settings, dns::KeyedHash hash)
+      : settings_(settings), table_(settings.entries, hash) {}
+  Memory(const Memory&) = delete;
+  Memory& operator=(const Memory&) = delete;
+  ~Memory() = default;
+
+  void configure(const Settings& settings);
+  const Settings& settings() const { return settings_; }
+
+  Remembered recall(const Identity& who, Moment now) const;
+  void learn(const Identity& who, const Conduct& conduct, Moment now);
+
+  const Table& table() const { return table_; }
+
+ private:
+  void learn_of(const Key& key, const Conduct& conduct, Moment now);
+  void learn_of_network(const IpAddress& client, const Conduct& conduct, Moment now);
+  Record& record_of(const Key& key, Moment now);
+
+  Settings settings_;
+  Table table_;
+};
+
+}  // namespace smtpguard::filters::memory

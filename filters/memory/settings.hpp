@@ -1,0 +1,29 @@
+// Settings of the memory: how much is remembered, and for how long.
+// Owns: values; every default is safe in production.   Called by: service/settings (reads them),
+// Memory.   Fails: never; read_settings() tells what is wrong in the report.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+namespace smtpguard::conf {
+class Reader;
+}
+
+namespace smtpguard::filters::memory {
+
+using namespace std::chrono_literals;
+
+// [memory]
+struct Settings {
+  bool is_enabled = true;
+  std::uint32_t entries = 500'000;   // 60 MB when full
+  std::chrono::seconds pass = 720h;  // what a good client has shown holds for so long
+  std::chrono::seconds keep = 720h;  // who is not seen for so long is forgotten
+
+  bool operator==(const Settings&) const = default;
+};
+
+Settings read_settings(conf::Reader section);
+
+}  // namespace smtpguard::filters::memory

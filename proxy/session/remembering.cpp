@@ -1,0 +1,90 @@
+#include "proxy/session/remembering.hpp"
+
+#include <algorithm>
+
+#include "filters/memory/memory.hpp"
+
+namespace smtpguard::session {
+
+namespace {
+
+namespace memory = filters::memory;
+
+bool is_asked_for(const Context& context, const Inquiry& inquiry) {
+  return context.memory != nullptr && inquiry.facts.standing == filters::Standing::Stranger &&
+         !inquiry.facts.is_monitor;
+}
+
+memory::Identity identity_of(const Inquiry& inquiry) {
+  return memory::identify(inquiry.facts, inquiry.config->rules.chain->judge(inquiry.facts));
+}
+
+bool is_of_a_list(const filters::Reason& reason) {
+  return reason.name.starts_with("dnsbl.") && reason.outcome != filters::Outcome::Pass;
+}
+
+// Lists that have said something, or nothing yet, are no ground for a pass.
+bool has_clean_lists(const filters::Verdict& verdict) {
+  return std::none_of(verdict.counted.begin(), verdict.counted.end(), is_of_a_list) &&
+         std::none_of(verdict.observed.begin(), verdict.observed.end(), is_of_a_list) &&
+         std::none_of(verdict.unknown.begin(), verdict.unknown.end(), is_of_a_list);
+}
+
+bool has_earned_pass(const Inquiry& inquiry, const filters::SessionRecord& record) {
+  const filters::Verdict verdict = inquiry.judge.of_client(inquiry.facts);
+  const bool is_let_through = !verdict.refuses() && (!record.verdict || !record.verdict->refuses());
+  return record.delivered != 0 && is_let_through && inquiry.facts.dns.open() == 0 &&
+         has_clean_lists(verdict);
+}
+
+memory::Conduct conduct_of(const Inquiry& inquiry, const filters::SessionRecord& record) {
+  const filters::Misbehaviour& seen = inquiry.facts.misbehaviour;
+  memory::Conduct conduct;
+  conduct.talked_early = seen.early != 0;
+  conduct.pipelined = seen.pipelining != 0;
+  conduct.spoke_no_smtp = seen.bare_lf != 0 || seen.control_bytes != 0 ||
+                          seen.unknown_commands != 0 || !seen.foreign_protocol.empty() ||
+                          !seen.message_line.empty();
+  conduct.counts.accepted = static_cast<float>(record.delivered);
+  conduct.counts.refused = static_cast<float>(record.refused);
+  conduct.counts.unknown = static_cast<float>(record.unknown_recipients);
+  conduct.counts.early = conduct.talked_early || conduct.pipelined ? 1 : 0;
+  conduct.counts.junk = conduct.spoke_no_smtp ? 1 : 0;
+  conduct.has_waited_for_greeting = inquiry.has_waited;
+  conduct.has_waited_for_replies = !inquiry.facts.remembered.is_known_good;
+  conduct.has_earned_pass = !conduct.is_fault() && has_earned_pass(inquiry, record);
+  return conduct;
+}
+
+}  // namespace
+
+void recall_address(const Context& context, Inquiry& inquiry) {
+  if (is_asked_for(context, inquiry)) {
+    inquiry.facts.remembered =
+        context.memory->recall({inquiry.facts.client.address, {}}, memory::wall_now());
+  }
+}
+
+bool recall_name(const Context& context, Inquiry& inquiry) {
+  if (!is_asked_for(context, inquiry) || inquiry.has_asked_memory_by_name ||
+      !memory::has_name_answers(inquiry.facts)) {
+    return false;
+  }
+  inquiry.has_asked_memory_by_name = true;
+  if (inquiry.facts.remembered.is_known_good) {
+    return true;
+  }
+  inquiry.facts.remembered = context.memory->recall(identity_of(inquiry), memory::wall_now());
+  return inquiry.facts.remembered.is_known_good;
+}
+
+void remember(Context& context, const Inquiry& inquiry, filters::SessionRecord& record) {
+  if (!is_asked_for(context, inquiry)) {
+    return;
+  }
+  const memory::Conduct conduct = conduct_of(inquiry, record);
+  record.has_earned_pass = conduct.has_earned_pass;
+  context.memory->learn(identity_of(inquiry), conduct, memory::wall_now());
+}
+
+}  // namespace smtpguard::session

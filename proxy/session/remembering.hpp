@@ -1,0 +1,19 @@
+// What sessions ask of the memory and what they tell it: the bridge between one inquiry and all
+// that is known. Owns: nothing.   Called by: Lobby (recall), Session (recall, remember).
+// Fails: never; without a memory, and of clients that are no strangers, nothing is known.
+#pragma once
+
+#include "filters/session_record.hpp"
+#include "proxy/session/context.hpp"
+#include "proxy/session/inquiry.hpp"
+
+namespace smtpguard::session {
+
+// By the address, at once.
+void recall_address(const Context& context, Inquiry& inquiry);
+// By address and name, once the name is known; true: it turns out that the client is known good.
+bool recall_name(const Context& context, Inquiry& inquiry);
+// What the session has shown; the record is complete.
+void remember(Context& context, const Inquiry& inquiry, filters::SessionRecord& record);
+
+}  // namespace smtpguard::session
