@@ -1,10 +1,15 @@
 #include "filters/memory/memory.hpp"
 
 #include <algorithm>
+#include <limits>
+#include <utility>
 
 namespace smtpguard::filters::memory {
 
 namespace {
+
+// Records that are looked at in one tick: a millisecond at most.
+constexpr std::size_t kSlice = 4000;
 
 double weight_of(const Counts& counts) {
   return double{counts.accepted} + double{counts.refused} + double{counts.unknown} +
@@ -55,7 +60,25 @@ Remembered Memory::recall(const Identity& who, Moment now) const {
 
 Record& Memory::record_of(const Key& key, Moment now) {
   std::optional<Key> forgotten;
-  return table_.at(key, now, forgotten);
+  Record& record = table_.at(key, now, forgotten);
+  if (forgotten) {
+    is_gone(*forgotten);
+  }
+  return record;
+}
+
+void Memory::changed(const Record& record) {
+  if (store_) {
+    changes_.push_back({record, false});
+  }
+}
+
+void Memory::is_gone(const Key& key) {
+  if (store_) {
+    changes_.emplace_back();
+    changes_.back().record.key = key;
+    changes_.back().is_gone = true;
+  }
 }
 
 void Memory::learn_of(const Key& key, const Conduct& conduct, Moment now) {
@@ -74,6 +97,7 @@ void Memory::learn_of(const Key& key, const Conduct& conduct, Moment now) {
     record.set(Trait::SpeaksSmtp, until);
   }
   record.expires = std::max(record.expires, now + settings_.keep);
+  changed(record);
 }
 
 void Memory::learn_of_network(const IpAddress& client, const Conduct& conduct, Moment now) {
@@ -81,6 +105,7 @@ void Memory::learn_of_network(const IpAddress& client, const Conduct& conduct, M
   record.add(conduct.counts, now);
   record.failed_hosts |= place_of(client);
   record.expires = now + settings_.keep;
+  changed(record);
 }
 
 void Memory::learn(const Identity& who, const Conduct& conduct, Moment now) {
@@ -95,6 +120,98 @@ void Memory::learn(const Identity& who, const Conduct& conduct, Moment now) {
   }
   if (conduct.is_fault()) {
     learn_of_network(who.client, conduct, now);
+  }
+}
+
+void Memory::keep_in(const std::string& path, Milliseconds retry) {
+  store_ = std::make_unique<Store>(path, settings_.entries, hash_, retry);
+}
+
+void Memory::start() {
+  if (store_) {
+    store_->start();
+  }
+}
+
+void Memory::stop() {
+  if (store_) {
+    store_->write(std::exchange(changes_, {}));
+    store_->stop();
+  }
+}
+
+std::vector<Store::Line> Memory::tick(Moment now) {
+  forget_expired(now);
+  if (!store_) {
+    return {};
+  }
+  Store::News news = store_->take_news();
+  if (news.loaded) {
+    take_over(*news.loaded, now);
+  }
+  for (const Record& record : news.from_others) {
+    take_over(record, now);
+  }
+  if (news.rewrite_since) {
+    rewriting_ = Rewriting{*news.rewrite_since, {}};
+  }
+  rewrite();
+  store_->write(std::exchange(changes_, {}));
+  return std::move(news.lines);
+}
+
+// The loaded one is the larger by far: what was learned meanwhile goes into it.
+void Memory::take_over(Table& loaded, Moment now) {
+  Table::Place place;
+  table_.walk(place, std::numeric_limits<std::size_t>::max(), [&](const Record& record) {
+    std::optional<Key> forgotten;
+    loaded.put(record, now, forgotten);
+    if (forgotten) {
+      is_gone(*forgotten);
+    }
+  });
+  table_ = std::move(loaded);
+  table_.set_most(settings_.entries);
+  looked_at_ = {};
+}
+
+void Memory::take_over(const Record& record, Moment now) {
+  std::optional<Key> forgotten;
+  table_.put(record, now, forgotten);
+  if (forgotten) {
+    is_gone(*forgotten);
+  }
+}
+
+void Memory::forget_expired(Moment now) {
+  std::vector<Key> expired;
+  const bool goes_on = table_.walk(looked_at_, kSlice, [&](const Record& record) {
+    if (record.expires <= now) {
+      expired.push_back(record.key);
+    }
+  });
+  if (!goes_on) {
+    looked_at_ = {};
+  }
+  for (const Key& key : expired) {
+    table_.erase(key);
+    is_gone(key);
+  }
+}
+
+// No faster than the store can write.
+void Memory::rewrite() {
+  if (!rewriting_ || store_->waiting() > Store::kMostWaiting / 4) {
+    return;
+  }
+  const Moment since = rewriting_->since;
+  const bool goes_on = table_.walk(rewriting_->place, kSlice, [&](const Record& record) {
+    if (since <= record.last_seen) {
+      changes_.push_back({record, false});
+    }
+  });
+  if (!goes_on) {
+    rewriting_.reset();
   }
 }
 

@@ -1,17 +1,20 @@
 // Memory — who behaved and who did not: asked when a client comes, told when its session is over.
-// Owns: the table.   Called by: Lobby, Session, smtpguardctl's requests; one thread.
-// Fails: never. The time is passed in. Only of strangers it is asked and told: local and trusted
-// networks are never punished and need no pass.
+// Owns: the table, and the store behind it if there is one.   Called by: Lobby, Session,
+// smtpguardctl's requests, the service now and then (tick); one thread.
+// Fails: never; without a store all of it is forgotten at the end. The time is passed in. Only of
+// strangers it is asked and told: local and trusted networks are never punished and need no pass.
 // A pass belongs to the address, and to the organisation if the name is its own (Identity); what
 // went wrong belongs to both and, once many hosts of a network fail, to the network.
 #pragma once
 
 #include <cstddef>
 #include <string_view>
+#include <vector>
 
 #include "filters/memory/identity.hpp"
 #include "filters/memory/remembered.hpp"
 #include "filters/memory/settings.hpp"
+#include "filters/memory/store.hpp"
 #include "filters/memory/table.hpp"
 
 namespace smtpguard::filters::memory {
@@ -33,7 +36,7 @@ struct Conduct {
 class Memory {
  public:
   Memory(const Settings& settings, dns::KeyedHash hash)
-      : settings_(settings), table_(settings.entries, hash) {}
+      : settings_(settings), hash_(hash), table_(settings.entries, hash) {}
   Memory(const Memory&) = delete;
   Memory& operator=(const Memory&) = delete;
   ~Memory() = default;
@@ -44,15 +47,41 @@ class Memory {
   Remembered recall(const Identity& who, Moment now) const;
   void learn(const Identity& who, const Conduct& conduct, Moment now);
 
+  // Keeps it in the file `path` from start() to stop(); a thread of its own writes.
+  void keep_in(const std::string& path, Milliseconds retry = 5s);
+  void start();
+  void stop();
+  // To be called a few times a second: hands over what was learned, takes what was read, forgets
+  // what has expired; each in slices. Returns what is to be logged.
+  std::vector<Store::Line> tick(Moment now);
+  // nullptr: there is none.
+  const Store* store() const { return store_.get(); }
+
   const Table& table() const { return table_; }
 
  private:
   void learn_of(const Key& key, const Conduct& conduct, Moment now);
   void learn_of_network(const IpAddress& client, const Conduct& conduct, Moment now);
   Record& record_of(const Key& key, Moment now);
+  void changed(const Record& record);
+  void is_gone(const Key& key);
+  void take_over(Table& loaded, Moment now);
+  void take_over(const Record& record, Moment now);
+  void forget_expired(Moment now);
+  void rewrite();
 
   Settings settings_;
+  dns::KeyedHash hash_;
   Table table_;
+  std::unique_ptr<Store> store_;
+  std::vector<Change> changes_;  // since the last tick
+  Table::Place looked_at_;       // for what has expired
+  // All that was seen since is written once more.
+  struct Rewriting {
+    Moment since{};
+    Table::Place place;
+  };
+  std::optional<Rewriting> rewriting_;
 };
 
 }  // namespace smtpguard::filters::memory

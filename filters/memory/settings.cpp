@@ -18,6 +18,7 @@ void read_span(conf::Reader& section, std::string_view key, std::chrono::seconds
 Settings read_settings(conf::Reader section) {
   Settings settings;
   section.boolean("enabled", settings.is_enabled);
+  section.file_path("folder", settings.folder);
   section.integer("entries", settings.entries, {1000, 50'000'000});
   read_span(section, "pass", settings.pass, {1s, 8760h});
   read_span(section, "keep", settings.keep, {1s, 8760h});

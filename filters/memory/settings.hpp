@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <string>
 
 namespace smtpguard::conf {
 class Reader;
@@ -17,6 +18,8 @@ using namespace std::chrono_literals;
 // [memory]
 struct Settings {
   bool is_enabled = true;
+  // Where the store is when the worker has no root directory of its own; empty: then there is none.
+  std::string folder;
   std::uint32_t entries = 500'000;   // 60 MB when full
   std::chrono::seconds pass = 720h;  // what a good client has shown holds for so long
   std::chrono::seconds keep = 720h;  // who is not seen for so long is forgotten

@@ -15,15 +15,15 @@ void append(std::string& list, std::string_view item) {
 }  // namespace
 
 // Landlock first: the filter lets nobody ask for it.
-Confinement sandbox() {
+Confinement sandbox(const std::string& folder) {
   Confinement confinement;
-  const auto landlock = restrict_by_landlock();
+  const auto landlock = restrict_by_landlock(folder);
   if (landlock) {
     append(confinement.by, "Landlock (version " + std::to_string(*landlock) + ')');
   } else {
     append(confinement.missing, landlock.error().text);
   }
-  const auto filtered = filter_system_calls();
+  const auto filtered = filter_system_calls(!folder.empty());
   if (filtered) {
     append(confinement.by, "seccomp");
   } else {

@@ -2,7 +2,7 @@
 
 namespace smtpguard::service {
 
-Confinement sandbox() {
+Confinement sandbox(const std::string& /*folder*/) {
   return {"", "no sandbox on this system, or under a sanitizer"};
 }
 

@@ -8,10 +8,13 @@
 namespace smtpguard::service {
 
 // inet: clients, backends, name servers. unix: to accept on the control socket. recvfd: what the
-// supervisor sends. A breach ends the process with SIGABRT, and the kernel's log says "pledge".
-Confinement sandbox() {
-  // Nothing is unveiled: the worker opens nothing.
-  if (::unveil(nullptr, nullptr) != 0 || ::pledge("stdio inet unix recvfd", nullptr) != 0) {
+// supervisor sends. rpath, wpath, cpath, flock: the store of the memory, in its folder alone. A
+// breach ends the process with SIGABRT, and the kernel's log says "pledge".
+Confinement sandbox(const std::string& folder) {
+  const char* const promises =
+      folder.empty() ? "stdio inet unix recvfd" : "stdio inet unix recvfd rpath wpath cpath flock";
+  const bool is_unveiled = folder.empty() || ::unveil(folder.c_str(), "rwc") == 0;
+  if (!is_unveiled || ::unveil(nullptr, nullptr) != 0 || ::pledge(promises, nullptr) != 0) {
     return {"", "pledge: " + std::generic_category().message(errno)};
   }
   return {"pledge, unveil", ""};

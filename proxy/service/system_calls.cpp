@@ -117,6 +117,15 @@ constexpr auto kAllowed = std::to_array<const char*>({
     "getrusage",
 });
 
+// For a worker that keeps files; Landlock and its root directory say which.
+constexpr auto kOfFiles = std::to_array<const char*>({
+    "open",       "openat",     "stat",      "stat64",      "lstat",     "lstat64",
+    "newfstatat", "fstatat64",  "statx",     "access",      "faccessat", "faccessat2",
+    "readlink",   "readlinkat", "getcwd",    "unlink",      "unlinkat",  "rename",
+    "renameat",   "renameat2",  "ftruncate", "ftruncate64", "fallocate", "pwrite64",
+    "fsync",      "fdatasync",  "fchmod",    "fchown",      "fchown32",
+});
+
 // What only an intruder would call.
 constexpr auto kDeadly = std::to_array<const char*>({
     "execve",
@@ -198,7 +207,7 @@ scmp_arg_cmp masked(unsigned argument, std::uint64_t mask, std::uint64_t value) 
   return {argument, SCMP_CMP_MASKED_EQ, mask, value};
 }
 
-void add_conditional(Filter& filter) {
+void add_conditional(Filter& filter, bool has_files) {
   // Local sockets lead to every service of the machine: the worker has those that it was sent.
   filter.add(SCMP_ACT_ALLOW, "socket", equals(0, AF_INET));
   filter.add(SCMP_ACT_ALLOW, "socket", equals(0, AF_INET6));
@@ -207,7 +216,9 @@ void add_conditional(Filter& filter) {
     filter.add(SCMP_ACT_ALLOW, name, masked(2, PROT_EXEC, 0));
   }
   // "This descriptor" only, as newer C libraries have fstat(2).
-  filter.add(SCMP_ACT_ALLOW, "newfstatat", masked(3, AT_EMPTY_PATH, AT_EMPTY_PATH));
+  if (!has_files) {
+    filter.add(SCMP_ACT_ALLOW, "newfstatat", masked(3, AT_EMPTY_PATH, AT_EMPTY_PATH));
+  }
   filter.add(SCMP_ACT_ALLOW, "ioctl", equals(1, static_cast<std::uint64_t>(FIONBIO)));
   filter.add(SCMP_ACT_ALLOW, "ioctl", equals(1, static_cast<std::uint64_t>(FIONREAD)));
   // Threads, no processes. Behind clone3's pointer nothing can be seen: without it the C library
@@ -221,7 +232,7 @@ void add_conditional(Filter& filter) {
 
 }  // namespace
 
-Result<void> filter_system_calls() {
+Result<void> filter_system_calls(bool has_files) {
   struct sigaction action {};
   action.sa_sigaction = refuse;
   action.sa_flags = SA_SIGINFO | SA_NODEFER;
@@ -236,7 +247,12 @@ Result<void> filter_system_calls() {
   for (const char* const name : kAllowed) {
     filter.add(SCMP_ACT_ALLOW, name);
   }
-  add_conditional(filter);
+  for (const char* const name : kOfFiles) {
+    if (has_files) {
+      filter.add(SCMP_ACT_ALLOW, name);
+    }
+  }
+  add_conditional(filter, has_files);
   const int trouble = filter.load();
   if (trouble != 0) {
     return Error{"seccomp: " + std::generic_category().message(trouble)};
@@ -264,7 +280,7 @@ std::vector<std::string> take_refused_calls() {
 
 namespace smtpguard::service {
 
-Result<void> filter_system_calls() {
+Result<void> filter_system_calls(bool /*has_files*/) {
   return Error{"seccomp: this program was built without it"};
 }
 

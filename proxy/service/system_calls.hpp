@@ -10,7 +10,8 @@
 
 namespace smtpguard::service {
 
-Result<void> filter_system_calls();
+// `has_files`: it may open and change files, as far as something else lets it.
+Result<void> filter_system_calls(bool has_files);
 std::vector<std::string> take_refused_calls();
 
 }  // namespace smtpguard::service

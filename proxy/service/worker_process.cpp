@@ -23,6 +23,7 @@
 #include "proxy/service/daemon_commands.hpp"
 #include "proxy/service/log_care.hpp"
 #include "proxy/service/logs.hpp"
+#include "proxy/service/memory_care.hpp"
 #include "proxy/service/process_title.hpp"
 #include "proxy/service/sandbox.hpp"
 #include "proxy/service/settings.hpp"
@@ -109,6 +110,16 @@ bool receive_supplies(Channel& channel, Supplies& supplies) {
   }
 }
 
+constexpr const char* kMemoryFile = "memory.sqlite";
+
+// Where the worker may keep files once it has given up its privileges; empty: nowhere.
+std::string memory_folder(const Privileges& privileges, const filters::memory::Settings& settings) {
+  if (!settings.is_enabled) {
+    return {};
+  }
+  return privileges.root_directory.empty() ? settings.folder : "/";
+}
+
 // The running worker.
 class WorkerProcess {
  public:
@@ -126,6 +137,13 @@ class WorkerProcess {
         watch_(worker_.io().get_executor()) {
     worker_.keep_ledger(ledger);
     worker_.keep_memory(memory_);
+  }
+
+  // `folder` as this process sees it; empty: nothing is kept.
+  void keep_memory_in(const std::string& folder) {
+    if (!folder.empty()) {
+      memory_.keep_in(folder + (folder.ends_with('/') ? "" : "/") + kMemoryFile);
+    }
   }
 
   void listen(const std::vector<session::ListenerSettings>& listeners, Supplies& supplies) {
@@ -148,8 +166,11 @@ class WorkerProcess {
     const LogCare log_care(worker_.wheel(), logs_, [this] {
       tell({MessageKind::SyslogWanted, false, 0, {}});
     });
+    memory_.start();
+    const MemoryCare memory_care(worker_.wheel(), memory_, logs_.daemon);
     worker_.learn_capabilities();
     worker_.run();
+    memory_.stop();
     return 0;
   }
 
@@ -311,13 +332,15 @@ Result<void> start_and_run(WorkerSeed& seed, Logs& logs, Supplies& supplies) {
     return ledger.error();
   }
   const auto listeners = loaded->settings.fixed.listeners;
+  const std::string folder = memory_folder(seed.privileges, loaded->settings.runtime.memory);
   WorkerProcess process(seed, logs, std::move(loaded->settings), *ledger);
   process.listen(listeners, supplies);
+  process.keep_memory_in(folder);
   const auto given_up = give_up_privileges(seed.privileges);
   if (!given_up) {
     return given_up.error();
   }
-  const Confinement confinement = sandbox();
+  const Confinement confinement = sandbox(folder);
   const std::string by = confinement.by.empty() ? "" : "; confined by " + confinement.by;
   if (!confinement.missing.empty()) {
     logs.daemon.warning("the worker's sandbox is not whole: " + confinement.missing);

@@ -31,7 +31,7 @@ constexpr int kCould = 1;
 int in_sandbox(const std::function<int()>& what) {
   const pid_t child = ::fork();
   if (child == 0) {
-    sandbox();
+    sandbox("");
     ::_exit(what());
   }
   int status = 0;
