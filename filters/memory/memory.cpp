@@ -123,6 +123,27 @@ void Memory::learn(const Identity& who, const Conduct& conduct, Moment now) {
   }
 }
 
+std::vector<Record> Memory::about(const Key& key, Moment now) const {
+  const Record* const record = table_.find(key, now);
+  return record == nullptr ? std::vector<Record>() : std::vector<Record>{*record};
+}
+
+void Memory::give_pass(const Key& key, Moment now) {
+  Record& record = record_of(key, now);
+  record.add({}, now);
+  record.holds_until.fill(now + settings_.pass);
+  record.expires = std::max(record.expires, now + settings_.keep);
+  changed(record);
+}
+
+bool Memory::forget(const Key& key) {
+  if (!table_.erase(key)) {
+    return false;
+  }
+  is_gone(key);
+  return true;
+}
+
 void Memory::keep_in(const std::string& path, Milliseconds retry) {
   store_ = std::make_unique<Store>(path, settings_.entries, hash_, retry);
 }

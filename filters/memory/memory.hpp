@@ -47,6 +47,12 @@ class Memory {
   Remembered recall(const Identity& who, Moment now) const;
   void learn(const Identity& who, const Conduct& conduct, Moment now);
 
+  // For the administrator: what is kept under a key (none or one), a pass without the merits, and
+  // the end of all that is known. False: nothing was known.
+  std::vector<Record> about(const Key& key, Moment now) const;
+  void give_pass(const Key& key, Moment now);
+  bool forget(const Key& key);
+
   // Keeps it in the file `path` from start() to stop(); a thread of its own writes.
   void keep_in(const std::string& path, Milliseconds retry = 5s);
   void start();

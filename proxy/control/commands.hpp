@@ -8,6 +8,7 @@
 
 #include "conf/base/result.hpp"
 #include "proxy/control/list_reports.hpp"
+#include "proxy/control/memory_report.hpp"
 #include "proxy/control/protocol.hpp"
 #include "proxy/control/reports.hpp"
 
@@ -25,6 +26,8 @@ class Commands {
 
   virtual StatusReport status() = 0;
   virtual SessionsReport sessions() = 0;
+  // memory stats, memory show, memory forget, pass: what is known now, or what was changed.
+  virtual Result<MemoryReport> memory(const Request& request) = 0;
   virtual ListsReport lists() = 0;
   // reload, upgrade, drain, stop, log reopen.
   virtual void carry_out(Command order, Done done) = 0;

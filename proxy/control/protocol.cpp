@@ -8,6 +8,12 @@
 #include "conf/base/text.hpp"
 
 namespace smtpguard::control {
+
+bool takes_argument(Command command) {
+  return command == Command::MemoryShow || command == Command::MemoryForget ||
+         command == Command::Pass;
+}
+
 namespace {
 
 struct Named {
@@ -16,15 +22,36 @@ struct Named {
 };
 
 constexpr std::array kCommands{
-    Named{"status", Command::Status},         Named{"sessions", Command::Sessions},
-    Named{"reload", Command::Reload},         Named{"upgrade", Command::Upgrade},
-    Named{"drain", Command::Drain},           Named{"stop", Command::Stop},
-    Named{"log reopen", Command::ReopenLogs}, Named{"dnsbl stats", Command::ListStats},
+    Named{"status", Command::Status},
+    Named{"sessions", Command::Sessions},
+    Named{"reload", Command::Reload},
+    Named{"upgrade", Command::Upgrade},
+    Named{"drain", Command::Drain},
+    Named{"stop", Command::Stop},
+    Named{"log reopen", Command::ReopenLogs},
+    Named{"dnsbl stats", Command::ListStats},
+    Named{"memory stats", Command::MemoryStats},
+    Named{"memory show", Command::MemoryShow},
+    Named{"memory forget", Command::MemoryForget},
+    Named{"pass", Command::Pass},
 };
 
 constexpr std::string_view kJson = "json ";
 constexpr std::string_view kOk = "ok ";
 constexpr std::string_view kError = "error ";
+
+// The words alone, or with one word behind them.
+bool fits(const Named& known, std::string_view words) {
+  if (!takes_argument(known.command)) {
+    return words == known.words;
+  }
+  if (!words.starts_with(known.words) || words.size() < known.words.size() + 2 ||
+      words[known.words.size()] != ' ') {
+    return false;
+  }
+  words.remove_prefix(known.words.size() + 1);
+  return std::all_of(words.begin(), words.end(), [](char c) { return c > ' ' && c < '\x7f'; });
+}
 
 std::string all_commands() {
   std::string text;
@@ -55,18 +82,23 @@ Result<Request> parse_request(std::string_view line) {
     words.remove_prefix(kJson.size());
   }
   const auto* const known = std::find_if(kCommands.begin(), kCommands.end(),
-                                         [&](const Named& one) { return one.words == words; });
+                                         [&](const Named& one) { return fits(one, words); });
   if (known == kCommands.end()) {
     return Error{"unknown command \"" + escape(words, kRequestLimit) +
                  "\"; known: " + all_commands()};
   }
   request.command = known->command;
+  if (takes_argument(known->command)) {
+    request.argument = words.substr(known->words.size() + 1);
+  }
   return request;
 }
 
 std::string to_wire(const Request& request) {
   std::string line(request.form == Form::Json ? kJson : std::string_view());
   line += to_string(request.command);
+  line += request.argument.empty() ? "" : " ";
+  line += request.argument;
   line += '\n';
   return line;
 }

@@ -3,8 +3,9 @@
 // Fails: an Error that says what was found and what is known.
 //
 // One request a connection: a line of words, "json" before them for programs ("status",
-// "json log reopen"). The answer is a line "ok LENGTH" or "error LENGTH", then LENGTH octets; so an
-// answer that was cut off is not taken for a whole one, and `nc -U` will do in need.
+// "json log reopen"), with one word behind some ("memory show 192.0.2.1"). The answer is a line "ok
+// LENGTH" or "error LENGTH", then LENGTH octets; so an answer that was cut off is not taken for a
+// whole one, and `nc -U` will do in need.
 #pragma once
 
 #include <cstddef>
@@ -27,16 +28,23 @@ enum class Command : std::uint8_t {
   Upgrade,
   Drain,
   Stop,
-  ReopenLogs
+  ReopenLogs,
+  MemoryStats,
+  MemoryShow,    // with an address or a domain
+  MemoryForget,  // the same
+  Pass,          // the same
 };
 // As it is typed: "status", "log reopen".
 std::string_view to_string(Command command);
+// A word behind its own.
+bool takes_argument(Command command);
 
 enum class Form : std::uint8_t { Text, Json };
 
 struct Request {
   Command command = Command::Status;
   Form form = Form::Text;
+  std::string argument{};  // one word
 
   bool operator==(const Request&) const = default;
 };

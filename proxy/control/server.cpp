@@ -25,6 +25,11 @@ constexpr Milliseconds kPatience = 10s;
 constexpr Milliseconds kOrderTime = 50s;
 constexpr Milliseconds kPause = 1s;
 
+bool is_about_memory(Command command) {
+  return command == Command::MemoryStats || command == Command::MemoryShow ||
+         command == Command::MemoryForget || command == Command::Pass;
+}
+
 }  // namespace
 
 // Reads one line, has it answered, writes the answer, closes. Its own waits keep it alive; once the
@@ -113,15 +118,31 @@ class ControlServer::Client final : public std::enable_shared_from_this<Client>,
       answer(true, render(server_->commands_.sessions(), request->form));
     } else if (request->command == Command::ListStats) {
       answer(true, render(server_->commands_.lists(), request->form));
+    } else if (is_about_memory(request->command)) {
+      answer_from_memory(*request);
     } else {
       order(request->command, request->form);
     }
   }
 
-  void order(Command command, Form form) {
+  void answer_from_memory(const Request& request) {
+    if (request.command == Command::MemoryForget || request.command == Command::Pass) {
+      log_order(fmt::format("{} {}", to_string(request.command), request.argument));
+    }
+    const auto report = server_->commands_.memory(request);
+    answer(report.has_value(), report ? render(*report, request.form)
+                                      : render_error(report.error().text, request.form));
+  }
+
+  // Text from the socket is printable: parse_request() took it.
+  void log_order(std::string_view what) {
     const auto user = net::peer_user(socket_.native_handle());
-    server_->log_.info(fmt::format("control: {}, asked for by {}", to_string(command),
+    server_->log_.info(fmt::format("control: {}, asked for by {}", what,
                                    user ? fmt::format("uid {}", *user) : "an unknown user"));
+  }
+
+  void order(Command command, Form form) {
+    log_order(to_string(command));
     form_ = form;
     arm(kOrderTime);
     server_->commands_.carry_out(

@@ -1,8 +1,12 @@
 #include "proxy/service/daemon_commands.hpp"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <optional>
+
+#include "conf/base/escape.hpp"
 
 namespace smtpguard::service {
 
@@ -81,6 +85,42 @@ control::ListsReport DaemonCommands::lists() {
     list.alone = counts.alone;
     list.with.assign(counts.with.begin(), counts.with.end());
     report.lists.push_back(std::move(list));
+  }
+  return report;
+}
+
+Result<control::MemoryReport> DaemonCommands::memory(const control::Request& request) {
+  namespace memory = filters::memory;
+  using control::Command;
+  control::MemoryReport report;
+  report.now = memory::wall_now();
+  if (request.command == Command::MemoryStats) {
+    const memory::Store* const store = memory_.store();
+    report.has_figures = true;
+    report.entries = memory_.table().size();
+    report.most = memory_.table().most();
+    report.octets = memory_.table().memory();
+    report.store = store == nullptr ? "none" : store->is_working() ? "works" : "in trouble";
+    report.waiting = store == nullptr ? 0 : store->waiting();
+    return report;
+  }
+  const auto address = IpAddress::parse(request.argument);
+  const auto key = address ? std::optional(memory::Key::address(*address))
+                           : memory::Key::organisation(request.argument);
+  if (!key) {
+    return Error{escape(request.argument) + ": neither an address nor a domain"};
+  }
+  if (request.command == Command::MemoryForget) {
+    report.done = memory_.forget(*key) ? fmt::format("{} is forgotten", key->text())
+                                       : fmt::format("{} was not known", key->text());
+  } else if (request.command == Command::Pass) {
+    memory_.give_pass(*key, report.now);
+    report.done = fmt::format("{} is known good", key->text());
+  }
+  report.records = memory_.about(*key, report.now);
+  if (address) {
+    const auto network = memory_.about(memory::Key::network(*address), report.now);
+    report.records.insert(report.records.end(), network.begin(), network.end());
   }
   return report;
 }

@@ -9,6 +9,7 @@
 
 #include "conf/base/clock.hpp"
 #include "conf/base/log.hpp"
+#include "filters/memory/memory.hpp"
 #include "proxy/control/commands.hpp"
 #include "proxy/session/worker.hpp"
 
@@ -27,9 +28,11 @@ class DaemonCommands final : public control::Commands {
   };
 
   // All outlive this.
-  DaemonCommands(session::Worker& worker, const session::SessionLog& log, const Log& text,
-                 const Log& json, Facts facts, Orders orders)
+  DaemonCommands(session::Worker& worker, filters::memory::Memory& memory,
+                 const session::SessionLog& log, const Log& text, const Log& json, Facts facts,
+                 Orders orders)
       : worker_(worker),
+        memory_(memory),
         log_(log),
         text_(text),
         json_(json),
@@ -41,11 +44,13 @@ class DaemonCommands final : public control::Commands {
 
   control::StatusReport status() override;
   control::SessionsReport sessions() override;
+  Result<control::MemoryReport> memory(const control::Request& request) override;
   control::ListsReport lists() override;
   void carry_out(control::Command order, Done done) override { orders_(order, std::move(done)); }
 
  private:
   session::Worker& worker_;
+  filters::memory::Memory& memory_;
   const session::SessionLog& log_;
   const Log& text_;
   const Log& json_;

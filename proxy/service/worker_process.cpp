@@ -129,7 +129,7 @@ class WorkerProcess {
         memory_(settings.runtime.memory, dns::KeyedHash::random()),
         session_log_(logs.text, logs.json, logs.daemon, settings.runtime.log_events),
         worker_(session_log_, adapt(settings.runtime), settings.fixed.dns),
-        commands_(worker_, session_log_, logs.text, logs.json,
+        commands_(worker_, memory_, session_log_, logs.text, logs.json,
                   {seed.line.file, seed.supervisor, seed.started, utc_timestamp(), seed.began},
                   [this](control::Command order, const control::Commands::Done& done) {
                     pass_on(order, done);

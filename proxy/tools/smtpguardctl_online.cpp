@@ -17,6 +17,7 @@ struct Options {
   bool json = false;
   std::string socket;  // empty: as the configuration says
   SharedOptions common;
+  std::string argument;
 };
 
 // Without a configuration the default one counts, if there is one.
@@ -38,7 +39,8 @@ void run(control::Command command, const Options& options) {
   if (!socket) {
     fail(socket.error());
   }
-  const control::Request request{command, options.json ? control::Form::Json : control::Form::Text};
+  const control::Request request{command, options.json ? control::Form::Json : control::Form::Text,
+                                 options.argument};
   const auto answer = ask(*socket, request);
   if (!answer) {
     fail(answer.error());
@@ -61,6 +63,9 @@ void add_online_command(CLI::App& parent, const SharedOptions& common, const std
   sub->add_flag("--json", options->json, "answer in JSON, for programs");
   sub->add_option("--socket", options->socket, "the control socket of the daemon");
   add_configuration_option(*sub, common);
+  if (control::takes_argument(command)) {
+    sub->add_option("who", options->argument, "an address or a domain")->required();
+  }
   sub->callback([options, command] { run(command, *options); });
 }
 
@@ -78,6 +83,15 @@ void add_online_commands(CLI::App& app, const SharedOptions& common) {
   log->require_subcommand(1);
   add_online_command(*log, common, "reopen", Command::ReopenLogs,
                      "open the log files anew, after they were moved away");
+  CLI::App* const memory = app.add_subcommand("memory", "what is remembered of clients");
+  memory->require_subcommand(1);
+  add_online_command(*memory, common, "show", Command::MemoryShow,
+                     "what is remembered of an address or a domain");
+  add_online_command(*memory, common, "forget", Command::MemoryForget,
+                     "forget an address or a domain");
+  add_online_command(*memory, common, "stats", Command::MemoryStats, "how much is remembered");
+  add_online_command(app, common, "pass", Command::Pass,
+                     "an address, or all hosts of a domain, need not wait for the greeting");
 }
 
 }  // namespace smtpguard::tools

@@ -5,12 +5,15 @@ lines of the same provider is not.
 Clients come by PROXY header from public addresses; the DNS is an answers file. Loopback only, needs no root.
 """
 import itertools
+import json
 import os
+import signal
+import subprocess
 import time
 
 from support.backend import ScriptedBackend
-from support.guard import Guard, fields, free_port
-from support.harness import Suite, expect
+from support.guard import Guard, can_connect, fields, free_port
+from support.harness import Suite, expect, wait_until
 from support.smtp_client import RawClient
 
 DELAY = 1.0
@@ -139,6 +142,42 @@ def no_pass_by_unanswered_lists(guard, address, name):
         Session(guard, address, name).must_be_stranger("seen" if _ else "")
 
 
+def by_hand(guard):
+    """What smtpguardctl shows and changes."""
+    control = os.path.join(os.path.dirname(guard.binary), "tools", "smtpguardctl")
+
+    def ask(*words):
+        done = subprocess.run([control, *words, "--json", "-f", guard.configuration], capture_output=True, text=True, timeout=20)
+        return done.returncode, json.loads(done.stdout)
+
+    Session(guard, "203.0.113.10", "mail.sender.net")
+    status, stats = ask("memory", "stats")
+    expect(status == 0 and stats["entries"] >= 2 and stats["store"] == "works", stats)
+    expect(ask("memory", "show", "sender.net")[1]["records"][0]["known_good"], ask("memory", "show", "sender.net"))
+    expect(ask("memory", "show", "203.0.113.99")[1] == {"records": []}, "a stranger is remembered")
+    expect(ask("memory", "show", "no such thing!")[0] == 1, "an address that is none")
+    expect(ask("pass", "203.0.113.60")[0] == 0, "pass")
+    Session(guard, "203.0.113.60", "client.sender.net").must_be_known("203.0.113.60")
+    expect(ask("memory", "forget", "203.0.113.60")[0] == 0, "forget")
+    Session(guard, "203.0.113.60", "client.sender.net").must_be_stranger("learned")
+
+
+def after_a_restart(guard):
+    """SIGTERM, and the memory is still there; SIGKILL of the worker, and what it knew a second ago is, too."""
+    Session(guard, "203.0.113.10", "mail.sender.net")
+    time.sleep(1)
+    guard.stop()
+    guard.start()
+    wait_until(lambda: len(guard.log.find(r"clients remembered from")) >= 2, "the memory is read again")
+    Session(guard, "203.0.113.10", "mail.sender.net").must_be_known("203.0.113.10")
+    Session(guard, "203.0.113.70", "client.sender.net").must_be_stranger("learned")
+    time.sleep(1)
+    os.kill(guard.worker, signal.SIGKILL)
+    wait_until(lambda: len(guard.log.find(r"clients remembered from")) >= 3, "the next worker has read its memory")
+    wait_until(lambda: can_connect(guard.address), "the next worker serves")
+    Session(guard, "203.0.113.70", "client.sender.net").must_be_known("203.0.113.70")
+
+
 def local_clients(guard):
     """Our own networks do not wait, and nothing is remembered of them."""
     client = RawClient(guard.listeners[1], timeout=10)
@@ -157,7 +196,7 @@ def main():
     with open(answers, "w") as file:
         file.write(DNS)
     guard = Guard(suite, "guard", [("127.0.0.1", free_port()), ("127.0.0.1", free_port())], backend.address, "proxy-v2", {
-        "policy.default": {"greet_delay": f'"{DELAY:g}s"', "teaser": "false"}, "memory": {"enabled": "true"},
+        "policy.default": {"greet_delay": f'"{DELAY:g}s"', "teaser": "false"}, "memory": {"enabled": "true", "folder": f'"{suite.work}"'},
         "dns": {"answers": f'"{answers}"', "budget": '"500ms"'}, "[dnsbl.list]": {"zone": '"bl.example.org"', "self_test": "false", "score": "1"}})
     # The second listener is for clients without a header.
     text = open(guard.configuration).read()
@@ -173,6 +212,8 @@ def main():
         suite.case("no-smtp-ends-it", pipelining_ends_it, guard)
         suite.case("listed-earns-nothing", no_pass_by_unanswered_lists, guard, "203.0.113.30", "mail.listed.net")
         suite.case("unanswered-list-earns-nothing", no_pass_by_unanswered_lists, guard, "203.0.113.31", "mail.unsure.net")
+        suite.case("smtpguardctl", by_hand, guard)
+        suite.case("restart-and-kill", after_a_restart, guard)
         suite.case("local-clients", local_clients, guard)
         suite.case("stop", guard.stop, always=True)
     suite.finish()

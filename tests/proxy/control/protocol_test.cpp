@@ -21,6 +21,17 @@ TEST(Request, ReadsAsItWasWritten) {
   }
 }
 
+TEST(Request, TakesOnePrintableWordWhereItTakesAny) {
+  const auto read = parse_request("json memory show 192.0.2.1");
+  ASSERT_TRUE(read.has_value());
+  EXPECT_EQ(*read, (Request{Command::MemoryShow, Form::Json, "192.0.2.1"}));
+  EXPECT_EQ(to_wire(*read), "json memory show 192.0.2.1\n");
+  for (const char* const line : {"memory show", "memory show ", "memory show a b", "memory showa",
+                                 "memory show \x1b", "status a", "pass"}) {
+    EXPECT_FALSE(parse_request(line).has_value()) << line;
+  }
+}
+
 TEST(Request, MayEndInCrLf) {
   const auto read = parse_request("json log reopen\r");
   ASSERT_TRUE(read.has_value());
@@ -30,7 +41,7 @@ TEST(Request, MayEndInCrLf) {
 TEST(Request, ThatIsUnknownIsToldWithTheKnownOnesAndEscaped) {
   EXPECT_EQ(parse_request("halt\x1b").error().text,
             "unknown command \"halt\\x1B\"; known: status, sessions, reload, upgrade, drain, stop, "
-            "log reopen, dnsbl stats");
+            "log reopen, dnsbl stats, memory stats, memory show, memory forget, pass");
   for (const char* const line : {"", "json", "json ", "STATUS", "status ", " status", "log",
                                  "log  reopen", "json json status"}) {
     EXPECT_FALSE(parse_request(line).has_value()) << line;

@@ -1,0 +1,105 @@
+#include "proxy/control/memory_report.hpp"
+
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+#include <string_view>
+
+namespace smtpguard::control {
+namespace {
+
+namespace json = boost::json;
+namespace memory = filters::memory;
+
+std::string_view state_of(const memory::Record& record, memory::Moment now) {
+  return record.is_known_good(now) ? "known good" : "no pass";
+}
+
+json::object to_json(const memory::Record& record, memory::Moment now) {
+  const memory::Counts counts = record.counts_at(now);
+  return {{"kind", to_string(record.key.kind())},
+          {"key", record.key.text()},
+          {"known_good", record.is_known_good(now)},
+          {"first_seen", memory::to_string(record.first_seen)},
+          {"last_seen", memory::to_string(record.last_seen)},
+          {"expires", memory::to_string(record.expires)},
+          {"waits_for_greeting_until", memory::to_string(record.holds_until[0])},
+          {"waits_for_replies_until", memory::to_string(record.holds_until[1])},
+          {"speaks_smtp_until", memory::to_string(record.holds_until[2])},
+          {"accepted", counts.accepted},
+          {"refused", counts.refused},
+          {"unknown_recipients", counts.unknown},
+          {"early", counts.early},
+          {"junk", counts.junk},
+          {"failed_hosts", record.failed_host_count()}};
+}
+
+std::string to_text(const memory::Record& record, memory::Moment now) {
+  const memory::Counts counts = record.counts_at(now);
+  std::string text = fmt::format(
+      "{} {}: {}\n"
+      "  seen               {} to {}, forgotten {}\n"
+      "  waits for greeting until {}\n"
+      "  waits for replies  until {}\n"
+      "  speaks SMTP        until {}\n"
+      "  lately             {:.1f} accepted, {:.1f} refused, {:.1f} unknown recipients, {:.1f} "
+      "early, "
+      "{:.1f} junk\n",
+      to_string(record.key.kind()), record.key.text(), state_of(record, now),
+      memory::to_string(record.first_seen), memory::to_string(record.last_seen),
+      memory::to_string(record.expires), memory::to_string(record.holds_until[0]),
+      memory::to_string(record.holds_until[1]), memory::to_string(record.holds_until[2]),
+      counts.accepted, counts.refused, counts.unknown, counts.early, counts.junk);
+  if (record.key.kind() == memory::Key::Kind::Network) {
+    text += fmt::format("  hosts that failed  {}\n", record.failed_host_count());
+  }
+  return text;
+}
+
+json::object to_json(const MemoryReport& report) {
+  json::object object;
+  if (!report.done.empty()) {
+    object["done"] = report.done;
+  }
+  if (report.has_figures) {
+    object["entries"] = report.entries;
+    object["most"] = report.most;
+    object["octets"] = report.octets;
+    object["store"] = report.store;
+    object["waiting"] = report.waiting;
+    return object;
+  }
+  json::array records;
+  for (const memory::Record& record : report.records) {
+    records.push_back(to_json(record, report.now));
+  }
+  object["records"] = std::move(records);
+  return object;
+}
+
+std::string to_text(const MemoryReport& report) {
+  std::string text;
+  if (!report.done.empty()) {
+    text = report.done + '\n';
+  }
+  if (report.has_figures) {
+    text += fmt::format("{} of {} entries, {} octets; store: {}, {} changes wait\n", report.entries,
+                        report.most, report.octets, report.store, report.waiting);
+  }
+  for (const memory::Record& record : report.records) {
+    text += to_text(record, report.now);
+  }
+  if (text.empty()) {
+    text = "nothing is remembered\n";
+  }
+  text.pop_back();
+  return text;
+}
+
+}  // namespace
+
+std::string render(const MemoryReport& report, Form form) {
+  return form == Form::Json ? json::serialize(to_json(report)) : to_text(report);
+}
+
+}  // namespace smtpguard::control
