@@ -12,6 +12,7 @@ extern const FilterKind kEarlyTalker;
 extern const FilterKind kPipelining;
 extern const FilterKind kProtocol;
 extern const FilterKind kHelo;
+extern const FilterKind kEnvelope;
 extern const FilterKind kDnsbl;
 extern const FilterKind kRdns;
 extern const FilterKind kNetwork;
@@ -20,8 +21,8 @@ extern const FilterKind kRule;
 namespace {
 // How it behaves, then who it is.
 constexpr std::array kFilters{
-    &kAccess, &kRelay, &kEarlyTalker, &kPipelining, &kProtocol,
-    &kHelo,   &kDnsbl, &kRdns,        &kNetwork,    &kRule,
+    &kAccess,   &kRelay, &kEarlyTalker, &kPipelining, &kProtocol, &kHelo,
+    &kEnvelope, &kDnsbl, &kRdns,        &kNetwork,    &kRule,
 };
 }  // namespace
 

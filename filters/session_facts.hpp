@@ -66,6 +66,7 @@ struct SessionFacts {
   Misbehaviour misbehaviour;
   std::optional<Mailbox> sender;     // since MAIL
   std::optional<Mailbox> recipient;  // the RCPT in hand
+  std::uint32_t recipients = 0;      // of this message, with the one in hand
   KnownAnswers dns;
   memory::Remembered remembered;  // of a stranger, since it came
   // Shared by all sessions that began while nothing changed; null: nobody watches the lists.

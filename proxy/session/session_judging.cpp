@@ -100,6 +100,7 @@ void Session::judge_sender() {
   ++record_.transactions;
   tag_.reset();
   facts_.sender = mailbox_of(command.path);
+  facts_.recipients = 0;
   be_quiet_if_known();
   inquiry_->investigation.pursue(SteadyClock::now());
   const filters::Verdict verdict = inquiry_->judge.of_client(facts_);
@@ -115,6 +116,7 @@ void Session::judge_sender() {
 
 net::Awaitable<void> Session::judge_recipient() {
   facts_.recipient = mailbox_of(dialog_.command().path);
+  ++facts_.recipients;
   inquiry_->investigation.pursue(SteadyClock::now());
   co_await wait_for_answers(false);
   if (!inquiry_->investigation.is_all_answered() && inquiry_->judge.may_be_saved(facts_)) {

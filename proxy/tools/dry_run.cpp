@@ -128,6 +128,7 @@ class Rehearsal {
       return true;  // the next recipient may be written better
     }
     report_.facts.recipient = mailbox_of(command->path);
+    ++report_.facts.recipients;
     learn();
     const filters::NamedPolicy& policy =
         rules_.policies.choose(of_listener_, *report_.facts.recipient);

@@ -153,6 +153,7 @@ constexpr std::string_view kToStrict = "RCPT TO:<strict@example.org>\r\n";
 std::string_view answers() {
   return R"(127.0.0.1 PTR 300 mail.example.net
 mail.example.net A 300 127.0.0.1
+example.net MX 300 10 mail.example.net
 203.0.113.7 PTR 300 mail.good-sender.com
 mail.good-sender.com A 300 203.0.113.7
 mail.good-sender.com MX 300 10 mail.good-sender.com

@@ -52,7 +52,8 @@ def list_lines(addresses, dice):
 
 
 def write_answers(path, addresses, dice):
-    lines = list_lines(addresses, dice) + ["mx-a.real-sender.com A 300 203.0.113.10", "mx-b.real-sender.com A 300 203.0.113.11", "*.broken.real-sender.com ANY SERVFAIL",
+    lines = list_lines(addresses, dice) + ["mx-a.real-sender.com A 300 203.0.113.10",
+             "real-sender.com MX 300 10 mx-a.real-sender.com", "mx-b.real-sender.com A 300 203.0.113.11", "*.broken.real-sender.com ANY SERVFAIL",
              "broken.real-sender.com ANY SERVFAIL"]
     for index, address in enumerate(addresses):
         kind = dice.randrange(5)

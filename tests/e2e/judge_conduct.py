@@ -57,6 +57,7 @@ class Client(RawClient):
 def answers_file(suite):
     path = os.path.join(suite.work, "answers")
     with open(path, "w") as file:
+        file.write("good-sender.net MX 300 10 mx1.good-sender.net\n")
         for n in range(1, 255):
             file.write(f"203.0.113.{n} PTR 300 mx{n}.good-sender.net\nmx{n}.good-sender.net A 300 203.0.113.{n}\n")
     return path

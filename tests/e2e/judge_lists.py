@@ -96,7 +96,7 @@ def start_peers(suite):
     reverse += "40 PTR \\027[31m\\013\\010red.senders.net.\n40 PTR a\\\"b\\ c.senders.net.\n40 PTR 203.0.113.40.\n"
     reverse += "40 PTR -x_.senders.net.\n40 PTR .\n"
     reverse += "".join(f"41 PTR name-{n:02}-{'x' * 40}.senders.net.\n" for n in range(60))
-    forward = SOA + "ns A 127.0.0.1\n" + "".join(
+    forward = SOA + "@ MX 10 ns\nns A 127.0.0.1\n" + "".join(
         f"{name_of(address).split('.')[0]} A {address}\n" for address in [*GOOD_NAMES, ODD_NAMES, MANY_NAMES])
     forward += "".join(f"name-{n:02}-{'x' * 40} A {MANY_NAMES}\n" for n in range(60))
     forward += f"{name_of(LISTED_6).split('.')[0]} AAAA {LISTED_6}\n{name_of(CLEAN_6).split('.')[0]} AAAA {CLEAN_6}\n"

@@ -24,6 +24,7 @@ GOOD = "203.0.113.10"
 DNS = f"""
 {GOOD} PTR 300 mail.sender.net
 mail.sender.net A 300 {GOOD}
+sender.net MX 300 10 mail.sender.net
 other.sender.net A 300 192.0.2.1
 mail.elsewhere.net A 300 192.0.2.1
 9.dsl.sender.net A 300 192.0.2.1

@@ -27,6 +27,7 @@ class FilterStage {
     site.hostname = "mx.guarded.net";
     site.addresses = {IpAddress::parse("198.51.100.7").value(),
                       IpAddress::parse("2001:db8:7::7").value()};
+    site.recipients.add("guarded.net");
     facts.client = {IpAddress::parse("203.0.113.9").value(), 40000};
     facts.listener = {IpAddress::parse("198.51.100.8").value(), 25};
     const auto document = conf::Document::parse(configuration, "stage.toml").value();

@@ -189,12 +189,14 @@ void DialogStage::judge() {
   smtp::Judgement judgement;
   if (command.verb == smtp::Verb::Mail) {
     settings_.facts.sender = mailbox_of(command.path);
+    settings_.facts.recipients = 0;
     if (judge_.of_client(settings_.facts).refuses()) {
       judgement.kind = smtp::Judgement::Kind::Hold;
     }
     return server_.on_judgement(judgement);
   }
   settings_.facts.recipient = mailbox_of(command.path);
+  ++settings_.facts.recipients;
   const filters::Verdict verdict = judge_.of_recipient(settings_.facts);
   settings_.facts.recipient.reset();
   if (verdict.refuses()) {
