@@ -24,6 +24,27 @@ std::optional<std::int32_t> score_in(const Value& value, Range<std::int32_t> all
 
 }  // namespace
 
+void Reader::note(std::string_view key, std::string value, std::string by_default) {
+  const Entry* entry = find(key);
+  InForce noted{path_,
+                is_element_,
+                place_,
+                std::string(key),
+                std::move(value),
+                std::move(by_default),
+                entry == nullptr ? 0 : entry->value.position.line};
+  auto& all = reading_->in_force_;
+  const auto before = std::find_if(all.begin(), all.end(), [&](const InForce& one) {
+    return one.key == noted.key && one.table == noted.table &&
+           (!one.is_element || one.table_place == noted.table_place);
+  });
+  if (before == all.end()) {
+    all.push_back(std::move(noted));
+  } else {
+    *before = std::move(noted);
+  }
+}
+
 std::string Reader::path_of(std::string_view key) const {
   return key.empty() ? path_ : join_path(path_, key);
 }
@@ -78,7 +99,7 @@ std::vector<Reader> Reader::sections(std::string_view key) {
   }
   for (const Value& item : *items) {
     out.push_back(
-        {*reading_, as_table(item), Place{0, item.position}, path_of(key), std::string(key)});
+        {*reading_, as_table(item), Place{0, item.position}, path_of(key), std::string(key), true});
   }
   return out;
 }
@@ -152,14 +173,17 @@ const std::string* Reader::ask_text(std::string_view key, std::string_view allow
 
 bool Reader::string(std::string_view key, std::string& out) {
   const std::string* text = ask_text(key, "text in quotes");
+  const std::string by_default = as_toml(out);
   if (text != nullptr) {
     out = *text;
   }
+  note(key, as_toml(out), by_default);
   return text != nullptr;
 }
 
 bool Reader::boolean(std::string_view key, bool& out) {
   const Value* value = ask(key);
+  note(key, out ? "true" : "false", out ? "true" : "false");
   if (value == nullptr) {
     return false;
   }
@@ -168,6 +192,7 @@ bool Reader::boolean(std::string_view key, bool& out) {
     refuse_value(key, *value, "true, false (without quotes)");
     return false;
   }
+  note(key, *truth ? "true" : "false", out ? "true" : "false");
   out = *truth;
   return true;
 }
@@ -190,6 +215,7 @@ bool Reader::integer_in(std::string_view key, std::uint64_t& out, Range<std::uin
 
 bool Reader::score(std::string_view key, std::int32_t& out, Range<std::int32_t> allowed) {
   const Value* value = ask(key);
+  note(key, std::to_string(out), std::to_string(out));
   if (value == nullptr) {
     return false;
   }
@@ -199,6 +225,7 @@ bool Reader::score(std::string_view key, std::int32_t& out, Range<std::int32_t> 
                  fmt::format("a whole number of {} to {}", allowed.least, allowed.most));
     return false;
   }
+  note(key, std::to_string(*number), std::to_string(out));
   out = *number;
   return true;
 }
@@ -231,6 +258,8 @@ bool Reader::duration(std::string_view key, Milliseconds& out, Range<Millisecond
       fmt::format("a time such as \"500ms\", \"6s\", \"5m\", \"2h\", from {} to {}",
                   format_duration(allowed.least), format_duration(allowed.most));
   const std::string* text = ask_text(key, form);
+  const std::string by_default = as_toml(format_duration(out));
+  note(key, by_default, by_default);
   if (text == nullptr) {
     return false;
   }
@@ -240,11 +269,14 @@ bool Reader::duration(std::string_view key, Milliseconds& out, Range<Millisecond
     return false;
   }
   out = *parsed;
+  note(key, as_toml(format_duration(out)), by_default);
   return true;
 }
 
 bool Reader::byte_count(std::string_view key, ByteCount& out, Range<ByteCount> allowed) {
   const Value* value = ask(key);
+  const std::string by_default = as_toml(show(out));
+  note(key, by_default, by_default);
   if (value == nullptr) {
     return false;
   }
@@ -262,6 +294,7 @@ bool Reader::byte_count(std::string_view key, ByteCount& out, Range<ByteCount> a
     return false;
   }
   out = *parsed;
+  note(key, as_toml(show(out)), by_default);
   return true;
 }
 
@@ -291,6 +324,7 @@ bool Reader::endpoint(std::string_view key, Endpoint& out) {
     return false;
   }
   out = *parsed;
+  note(key, as_toml(out.to_string()), "");
   return true;
 }
 
@@ -305,11 +339,13 @@ bool Reader::host_name(std::string_view key, std::string& out) {
     return false;
   }
   out = *text;
+  note(key, as_toml(out), "");
   return true;
 }
 
 bool Reader::file_path(std::string_view key, std::string& out) {
   const std::string* text = ask_text(key, "a path in quotes");
+  note(key, as_toml(text == nullptr ? out : *text), as_toml(out));
   if (text == nullptr) {
     return false;
   }
@@ -325,6 +361,7 @@ std::vector<Located<std::string>> Reader::strings(std::string_view key) {
   constexpr std::string_view kForm = "a list of texts such as [\"a\", \"b\"]";
   std::vector<Located<std::string>> out;
   const Value* value = ask(key);
+  note(key, "[]", "[]");
   if (value == nullptr) {
     return out;
   }
@@ -333,13 +370,16 @@ std::vector<Located<std::string>> Reader::strings(std::string_view key) {
     refuse_value(key, *value, kForm);
     return out;
   }
+  std::string noted;
   for (const Value& item : *items) {
     if (const auto* text = std::get_if<std::string>(&item.content)) {
       out.push_back({*text, Place{0, item.position}});
+      noted += (noted.empty() ? "" : ", ") + as_toml(*text);
     } else {
       refuse_value(key, item, kForm);
     }
   }
+  note(key, '[' + noted + ']', "[]");
   return out;
 }
 

@@ -51,6 +51,19 @@ struct Word {
 
 class Reading;
 
+// One key with the value that is in force, for `config show`.
+struct InForce {
+  std::string table;        // "backend"; empty: the top
+  bool is_element = false;  // of [[table]]
+  Place table_place;        // tells one [[table]] from the next
+  std::string key;
+  std::string value;       // as TOML
+  std::string by_default;  // the same, without the file
+  std::uint32_t line = 0;  // where it stands in the file; 0: it does not
+
+  bool is_default() const { return value == by_default; }
+};
+
 class Reader {
  public:
   // The tables below this one. An absent table reads as an empty one.
@@ -112,6 +125,10 @@ class Reader {
   // Whether the folder of `path` is surely not there.
   bool lacks_folder_of(const std::string& path);
 
+  // What is in force where the key's own value does not say it: a default that depends on other
+  // keys. As TOML.
+  void note(std::string_view key, std::string value, std::string by_default);
+
   // For checks of a room's own. "backend.identity: TEXT"
   void error(std::string_view key, std::string_view text);
   void error(std::string_view key, Place place, std::string_view text);
@@ -123,12 +140,14 @@ class Reader {
 
  private:
   friend class Reading;
-  Reader(Reading& reading, const Table* table, Place place, std::string path, std::string name)
+  Reader(Reading& reading, const Table* table, Place place, std::string path, std::string name,
+         bool is_element = false)
       : reading_(&reading),
         table_(table),
         place_(place),
         path_(std::move(path)),
-        name_(std::move(name)) {}
+        name_(std::move(name)),
+        is_element_(is_element) {}
 
   std::string path_of(std::string_view key) const;
   // Remembers that the key was asked for; nullptr: it is absent.
@@ -148,6 +167,7 @@ class Reader {
   Place place_;
   std::string path_;
   std::string name_;
+  bool is_element_;  // of [[name]]
 };
 
 // Reading — the reading of one document: hands out the first Reader, remembers what was asked for.
@@ -170,6 +190,8 @@ class Reading {
   const Report& report() const { return report_; }
   // Every key that was asked for, "backend.identity"; tables are not among them.
   std::vector<std::string> known_keys() const { return {keys_.begin(), keys_.end()}; }
+  // What is in force, each key once, in the order in which it was asked for.
+  const std::vector<InForce>& in_force() const { return in_force_; }
 
  private:
   friend class Reader;
@@ -184,12 +206,14 @@ class Reading {
   Report report_;
   std::set<std::string> keys_;
   std::set<std::string> sections_;
+  std::vector<InForce> in_force_;
 };
 
 template <std::unsigned_integral T>
 bool Reader::integer(std::string_view key, T& out, Range<T> allowed) {
   std::uint64_t number = out;
   const bool is_good = integer_in(key, number, {allowed.least, allowed.most});
+  note(key, std::to_string(number), std::to_string(out));
   out = static_cast<T>(number);
   return is_good;
 }
@@ -201,9 +225,18 @@ bool Reader::word(std::string_view key, Enum& out, const std::array<Word<Enum>, 
     texts.emplace_back(known.text);
   }
   const std::size_t index = word_in(key, texts);
+  const auto text_of = [&words](Enum value) {
+    std::string text = "\"";
+    for (const auto& known : words) {
+      text += known.value == value ? known.text : std::string_view();
+    }
+    return text + '"';
+  };
+  const std::string by_default = text_of(out);
   if (index < N) {
     out = words[index].value;
   }
+  note(key, text_of(out), by_default);
   return index < N;
 }
 

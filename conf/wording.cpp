@@ -33,6 +33,22 @@ std::string quoted(std::string_view text) {
   return '"' + escape(text, kShownText) + '"';
 }
 
+std::string as_toml(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    const auto octet = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (octet < 0x20 || octet == 0x7F) {
+      out += fmt::format("\\u{:04X}", octet);
+    } else {
+      out += c;
+    }
+  }
+  return out + '"';
+}
+
 std::string describe(const Value& value) {
   return std::visit(
       Overloaded{

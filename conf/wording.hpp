@@ -12,6 +12,8 @@
 namespace smtpguard::conf {
 
 std::string quoted(std::string_view text);
+// The same, whole: a text as TOML writes it.
+std::string as_toml(std::string_view text);
 // The value as in the file, with its type where that does not show.
 std::string describe(const Value& value);
 // "a, b, c"

@@ -13,6 +13,23 @@ constexpr std::string_view kNobody =
 constexpr std::string_view kNobodyIpv6 =
     "if the list has no IPv6 addresses, say ipv6 = false for it";
 
+SelfTest unanswered(Outcome outcome) {
+  SelfTest test{Result::Unknown, "self-test: " + std::string(to_string(outcome))};
+  switch (outcome) {
+    case Outcome::Timeout:
+      test.remedy = "see whether the list still exists, and whether your resolver reaches it";
+      break;
+    case Outcome::Refused:
+      test.remedy =
+          "the list or your resolver does not talk to you: use a resolver of your own, and see the "
+          "terms of the list";
+      break;
+    default:
+      test.remedy = "ask your resolver why: the servers of the list fail, or refuse it";
+  }
+  return test;
+}
+
 std::string words_of(const ListAnswer& error) {
   return error.codes.front().to_string() + ": " + std::string(error.meaning);
 }
@@ -32,7 +49,7 @@ SelfTest judged(EntryKind kind, const Answer& presence, const Answer& absence,
             "see whether the list still exists; take it out"};
   }
   if (is_trouble(presence.outcome)) {
-    return {Result::Unknown, "self-test: " + std::string(to_string(presence.outcome))};
+    return unanswered(presence.outcome);
   }
   // Any code will do: lists give their test entries codes of their own.
   if (presence.addresses.empty()) {
@@ -42,7 +59,7 @@ SelfTest judged(EntryKind kind, const Answer& presence, const Answer& absence,
             kind == EntryKind::Ipv6 ? kNobodyIpv6 : kNobody};
   }
   if (is_trouble(absence.outcome)) {
-    return {Result::Unknown, "self-test: " + std::string(to_string(absence.outcome))};
+    return unanswered(absence.outcome);
   }
   return {Result::Works, {}};
 }

@@ -120,7 +120,16 @@ std::vector<Endpoint> read_servers(conf::Reader& section) {
     warn_of_the_way_to(*server, entry.place, section);
     servers.push_back(*server);
   }
-  return servers.empty() ? servers_of_this_machine(section) : servers;
+  if (!servers.empty()) {
+    return servers;
+  }
+  servers = servers_of_this_machine(section);
+  std::string text;
+  for (const Endpoint& server : servers) {
+    text += (text.empty() ? "\"" : ", \"") + server.to_string() + '"';
+  }
+  section.note("servers", '[' + text + ']', '[' + text + ']');
+  return servers;
 }
 
 Settings read_settings(conf::Reader section) {

@@ -29,9 +29,14 @@ constexpr conf::Range<std::int32_t> kThresholds{1, 1000};
 void read_threshold(conf::Reader& section, std::string_view key,
                     std::optional<std::int32_t>& threshold) {
   conf::Reader::WordOrScore value;
+  const auto text_of = [](const std::optional<std::int32_t>& number) {
+    return number ? std::to_string(*number) : std::string("\"never\"");
+  };
+  const std::string by_default = text_of(threshold);
   if (section.word_or_score(key, value, {"never"}, kThresholds)) {
     threshold = value.number;
   }
+  section.note(key, text_of(threshold), by_default);
 }
 
 Thresholds read_thresholds(conf::Reader section, Thresholds thresholds) {
@@ -51,20 +56,26 @@ Thresholds read_thresholds(conf::Reader section, Thresholds thresholds) {
 constexpr std::array<conf::Word<Mode>, 3> kOfFamilies{
     {{"score", Mode::Score}, {"observe", Mode::Observe}, {"off", Mode::Off}}};
 
+std::string in_toml(const Weight& weight) {
+  return weight.mode == Mode::Score ? std::to_string(weight.score)
+                                    : fmt::format("\"{}\"", to_string(weight.mode));
+}
+
 Weight read_weight(conf::Reader& section, std::string_view key, Weight weight, bool is_family) {
   if (is_family) {
     section.word(key, weight.mode, kOfFamilies);
     return weight;
   }
   conf::Reader::WordOrScore value;
+  const std::string by_default = in_toml(weight);
+  section.note(key, by_default, by_default);
   if (!section.word_or_score(key, value, {"off", "observe", "require"}, kScores)) {
     return weight;
   }
-  if (value.number) {
-    return points(*value.number);
-  }
   constexpr std::array kWords{kOff, kObserve, kRequire};
-  return kWords.at(value.word);
+  weight = value.number ? points(*value.number) : kWords.at(value.word);
+  section.note(key, in_toml(weight), by_default);
+  return weight;
 }
 
 // "helo.unqualified" is the key `unqualified` of the table `helo`.

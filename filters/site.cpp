@@ -57,6 +57,11 @@ Networks read_networks(conf::Reader section) {
     networks.local = read_set(section, "local", false);
   } else {
     section.networks("local");  // known, and absent
+    std::string text;
+    for (const std::string_view network : kLocal) {
+      text += (text.empty() ? "\"" : ", \"") + std::string(network) + '"';
+    }
+    section.note("local", '[' + text + ']', '[' + text + ']');
   }
   networks.relay = read_set(section, "relay", false);
   networks.trusted_relays = read_set(section, "trusted_relays", false);

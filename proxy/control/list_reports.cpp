@@ -84,12 +84,13 @@ std::string to_text(const ListsReport& report) {
 }  // namespace
 
 std::string trouble_in_words(const ListReport& list) {
-  return fmt::format(
-      "{}{}{}{}", escape(list.trouble),
-      list.since
-          ? " for " + format_duration(std::chrono::duration_cast<std::chrono::seconds>(*list.since))
-          : "",
-      list.remedy.empty() ? "" : "; ", list.remedy);
+  using std::chrono::seconds;
+  const std::string since =
+      list.since ? fmt::format(" (for {})",
+                               format_duration(std::chrono::duration_cast<seconds>(*list.since)))
+                 : std::string();
+  return fmt::format("{}{}{}{}", escape(list.trouble), since, list.remedy.empty() ? "" : "; ",
+                     list.remedy);
 }
 
 std::string render(const ListsReport& report, Form form) {

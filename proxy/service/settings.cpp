@@ -28,6 +28,7 @@ std::string read_hostname(conf::Reader& root) {
                                "\" is not qualified; expected: the name that the greeting shows, "
                                "such as \"mx.example.org\"");
   }
+  root.note("hostname", '"' + escape(name) + '"', '"' + escape(name) + '"');
   return name;
 }
 
@@ -147,6 +148,7 @@ LoadedSettings read_settings(const conf::Document& document, conf::FileSource& f
   settings.warnings = reading.report().warnings();
   loaded.errors = reading.report().errors();
   loaded.known_keys = reading.known_keys();
+  loaded.in_force = reading.in_force();
   return loaded;
 }
 

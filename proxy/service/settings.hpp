@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "conf/file_source.hpp"
+#include "conf/reader.hpp"
 #include "dns/settings.hpp"
 #include "proxy/control/settings.hpp"
 #include "proxy/session/settings.hpp"
@@ -34,6 +35,7 @@ struct LoadedSettings {
   std::vector<std::string> errors;  // one line each, ready to print; empty: settings are good
   // Every key that was asked for, "backend.identity"; the tests hold sample and manual against it.
   std::vector<std::string> known_keys;
+  std::vector<conf::InForce> in_force;  // for `config show`; zones of lists with their keys
 
   bool ok() const { return errors.empty(); }
 };

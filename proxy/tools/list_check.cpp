@@ -186,8 +186,10 @@ std::string_view listed_entry_of(const ListSelfTest& test) {
                 : dns::words_of_presence_entry(test.kind);
 }
 
-std::string with_mark(std::string_view entry, bool is_good) {
-  return fmt::format("{} {}", entry, is_good ? "ok" : "BAD");
+std::string with_mark(std::string_view entry, bool is_good, const dns::SelfTest& tested) {
+  const std::string_view bad =
+      tested.result == dns::SelfTest::Result::Unknown ? "no answer" : "BAD";
+  return fmt::format("{} {}", entry, is_good ? "ok" : bad);
 }
 
 std::string score_of(const ListCheck& check) {
@@ -330,10 +332,11 @@ std::string in_words(const std::vector<ListSelfTest>& tests) {
       continue;
     }
     const std::string meaning = test.tested.trouble.empty() ? "works" : escape(test.tested.trouble);
-    fmt::format_to(out, "{:<{}}  {:<7} {:<20} {:<23} {:>6}  {}\n", test.list.shown_zone, width,
-                   kind, with_mark(listed_entry_of(test), test.tested.has_listed_entry),
-                   with_mark(dns::words_of_test_entry(test.kind), test.tested.has_unlisted_entry),
-                   test.took.count(), meaning);
+    fmt::format_to(
+        out, "{:<{}}  {:<7} {:<20} {:<23} {:>6}  {}\n", test.list.shown_zone, width, kind,
+        with_mark(listed_entry_of(test), test.tested.has_listed_entry, test.tested),
+        with_mark(dns::words_of_test_entry(test.kind), test.tested.has_unlisted_entry, test.tested),
+        test.took.count(), meaning);
     if (!test.tested.remedy.empty()) {
       fmt::format_to(out, "    remedy: {}\n", test.tested.remedy);
     }

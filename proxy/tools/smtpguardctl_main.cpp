@@ -6,6 +6,7 @@
 #include <exception>
 #include <memory>
 
+#include "proxy/tools/smtpguardctl_config.hpp"
 #include "proxy/tools/smtpguardctl_dnsbl.hpp"
 #include "proxy/tools/smtpguardctl_online.hpp"
 #include "proxy/tools/smtpguardctl_options.hpp"
@@ -23,6 +24,7 @@ int main(int argc, char* argv[]) {
     smtpguard::tools::add_test_command(app, common);
     smtpguard::tools::add_dnsbl_command(app, common);
     smtpguard::tools::add_policy_command(app, common);
+    smtpguard::tools::add_config_command(app, common);
     const std::string slip = smtpguard::tools::unknown_command(app, {argv + 1, argv + argc});
     if (!slip.empty()) {
       fmt::print(stderr, "smtpguardctl: {}\n", slip);

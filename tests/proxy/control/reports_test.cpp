@@ -34,7 +34,7 @@ TEST(StatusReport, NamesTheListsThatDoNotWorkAndWhatHelps) {
   report.lists_in_trouble = {list};
   EXPECT_THAT(render(report, Form::Text),
               HasSubstr("dns list       bl.example is out: 127.255.255.254: the list does not "
-                        "answer public resolvers for 3m; use a resolver of your own\n"));
+                        "answer public resolvers (for 3m); use a resolver of your own\n"));
   EXPECT_THAT(render(report, Form::Json), HasSubstr(R"("zone":"bl.example","state":"out")"));
 }
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -378,6 +379,50 @@ TEST_F(SettingsFiles, TellErrorsWithTheirOwnLine) {
       load_settings(path).errors,
       ElementsAre(testing::AllOf(testing::StartsWith(domains + ":2:1: recipients.domains: "),
                                  testing::EndsWith("did you mean \"example.org\"?"))));
+}
+
+TEST(SettingsInForce, AreToldWithTheirLinesAndDefaults) {
+  const auto loaded = parse_settings(
+      "hostname = \"mx.example.net\"\n"
+      "[[listener]]\naddress = \"127.0.0.1:2525\"\n"
+      "[[listener]]\naddress = \"127.0.0.1:2526\"\nbare_lf = \"normalise\"\n"
+      "[backend]\naddress = \"127.0.0.1:10025\"\n"
+      "[recipients]\ndomains = [\"example.net\", \"example.org\"]\n"
+      "[policy.default]\nposture = \"balanced\"\ntests.early_talker = 5\n",
+      "t.toml");
+  ASSERT_TRUE(loaded.ok());
+  const auto find = [&](const std::string& table, const std::string& key, std::uint32_t line) {
+    const auto found =
+        std::find_if(loaded.in_force.begin(), loaded.in_force.end(), [&](const conf::InForce& one) {
+          return one.table == table && one.key == key && one.line == line;
+        });
+    return found == loaded.in_force.end()
+               ? std::string("none")
+               : found->value + (found->is_default() ? " (default)" : "");
+  };
+  EXPECT_EQ(find("", "hostname", 1), "\"mx.example.net\"");
+  EXPECT_EQ(find("listener", "address", 3), "\"127.0.0.1:2525\"");
+  EXPECT_EQ(find("listener", "bare_lf", 0), "\"refuse\" (default)");
+  EXPECT_EQ(find("listener", "bare_lf", 6), "\"normalise\"");
+  EXPECT_EQ(find("recipients", "domains", 10), "[\"example.net\", \"example.org\"]");
+  EXPECT_EQ(find("limits", "message_size", 0), "\"50MB\" (default)");
+  EXPECT_EQ(find("policy.default", "greet_delay", 0), "\"4s\" (default)");
+  EXPECT_EQ(find("policy.default.tests", "early_talker", 13), "5");
+  EXPECT_EQ(find("policy.default.tests", "pipelining", 0), "6 (default)") << "of its posture";
+  EXPECT_EQ(find("policy.default.thresholds", "reject", 0), "8 (default)");
+}
+
+TEST(SettingsInForce, NameEveryKeyThatTheReaderKnows) {
+  const auto loaded = load_settings(std::string(SMTPGUARD_SOURCE_DIR) + "/conf/smtpguard.toml");
+  ASSERT_TRUE(loaded.ok());
+  for (const std::string& key : loaded.known_keys) {
+    EXPECT_TRUE(std::any_of(loaded.in_force.begin(), loaded.in_force.end(),
+                            [&](const conf::InForce& one) {
+                              return (one.table.empty() ? one.key : one.table + '.' + one.key) ==
+                                     key;
+                            }))
+        << key;
+  }
 }
 
 }  // namespace
