@@ -33,25 +33,27 @@ int check(const Configuration& configuration, bool with_warnings) {
   return configuration.ok() ? 0 : 1;
 }
 
-// All that a worker needs and only we can open.
+// All that a worker needs and only we can open. After a hand-over the service goes on without what
+// cannot be opened, and a worker that is started later for one that crashed is not to lack more
+// than that: so privileges come first, and sockets are let go only for others.
 Result<void> open_everything(Supervisor::Setup& setup, Logs& logs) {
   const StaticConfig& fixed = setup.configuration.settings.fixed;
+  setup.privileges = plan_privileges(setup.line.foreground);
   const auto opened = logs.open(fixed.log, setup.line.foreground);
+  if (!setup.privileges) {
+    return setup.privileges.error();
+  }
   if (!opened) {
     return opened.error();
   }
-  auto privileges = plan_privileges(setup.line.foreground);
-  if (!privileges) {
-    return privileges.error();
+  if (!setup.configuration.ok()) {
+    return Error{setup.configuration.errors.front()};
   }
-  setup.privileges = std::move(privileges).value();
-  auto fresh = setup.sockets.bind_missing(fixed.listeners);
-  if (!fresh) {
-    return fresh.error();
+  const auto matched = setup.sockets.match(fixed.listeners);
+  if (!matched) {
+    return matched.error();
   }
-  setup.sockets.listeners.merge(*fresh);
-  setup.sockets.keep_only(fixed.listeners);
-  const auto& account = setup.privileges.become;
+  const auto& account = setup.privileges->become;
   const auto control = setup.sockets.open_control(
       fixed.control.socket, account ? std::optional<gid_t>(account->group) : std::nullopt);
   if (!control) {
@@ -65,6 +67,7 @@ Result<void> open_everything(Supervisor::Setup& setup, Logs& logs) {
 int supervise(Supervisor::Setup setup) {
   Supervisor::Ending ending;
   {
+    forbid_core_dumps();
     Signals signals;  // before anybody can connect: who sees the port open may send one
     Logs logs(setup.line.verbose ? Severity::Debug : Severity::Info);
     const auto opened = open_everything(setup, logs);
@@ -125,9 +128,6 @@ int run(const CommandLine& line, const std::string& program) {
   }
   if (status != 0 && !setup.handover) {
     return fail(fmt::format("{}: not started", line.file));
-  }
-  if (status != 0) {
-    setup.trouble = setup.configuration.errors.front();
   }
   return supervise(std::move(setup));
 }

@@ -95,6 +95,7 @@ Result<Privileges> plan_privileges(bool may_stay_root) {
     if (!may_stay_root) {
       return Error{missing};
     }
+    plan.may_stay_root = true;
     plan.severity = Severity::Warning;
     plan.text = "running as root: " + missing;
     return plan;
@@ -110,9 +111,10 @@ Result<Privileges> plan_privileges(bool may_stay_root) {
 }
 
 Result<void> give_up_privileges(const Privileges& privileges) {
-  // What is in our memory, keys and messages, must not end in a file.
-  const rlimit none{0, 0};
-  ::setrlimit(RLIMIT_CORE, &none);
+  const bool is_root = (privileges.become ? privileges.become->user : ::geteuid()) == 0;
+  if (is_root && !privileges.may_stay_root) {
+    return Error{"the worker would be root, which nobody has planned"};
+  }
   if (!privileges.root_directory.empty() &&
       (::chroot(privileges.root_directory.c_str()) != 0 || ::chdir("/") != 0)) {
     return trouble("root directory " + privileges.root_directory);
@@ -125,7 +127,16 @@ Result<void> give_up_privileges(const Privileges& privileges) {
       return trouble("change to user " + name);
     }
   }
+  forbid_core_dumps();
   return drop_capabilities();
+}
+
+void forbid_core_dumps() {
+  const rlimit none{0, 0};
+  ::setrlimit(RLIMIT_CORE, &none);
+#ifdef __linux__
+  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);  // a core_pattern with a pipe does not ask for the limit
+#endif
 }
 
 }  // namespace smtpguard::service

@@ -23,8 +23,10 @@ struct Account {
   bool operator==(const Account&) const = default;
 };
 
+// One that nobody has planned is refused to root.
 struct Privileges {
-  std::optional<Account> become;  // nothing: stay who we are
+  std::optional<Account> become;  // nothing: stay who we are ...
+  bool may_stay_root = false;     // ... which root may only if this says so
   std::string root_directory;     // empty: no chroot
   Severity severity = Severity::Info;
   std::string text;  // for the log: "running as _smtpguard, ..."
@@ -35,5 +37,8 @@ struct Privileges {
 Result<Privileges> plan_privileges(bool may_stay_root);
 // For good: root directory, groups, user, capabilities, core dumps.
 Result<void> give_up_privileges(const Privileges& privileges);
+// What is in our memory, keys and messages, must not end in a file or in a program that takes core
+// dumps. Undone by exec and by a change of the user.
+void forbid_core_dumps();
 
 }  // namespace smtpguard::service

@@ -13,7 +13,9 @@ namespace smtpguard::service {
 Confinement sandbox(const std::string& folder) {
   const char* const promises =
       folder.empty() ? "stdio inet unix recvfd" : "stdio inet unix recvfd rpath wpath cpath flock";
-  const bool is_unveiled = folder.empty() || ::unveil(folder.c_str(), "rwc") == 0;
+  // Without a first unveil the whole file system would stay visible.
+  const bool is_unveiled =
+      folder.empty() ? ::unveil("/", "") == 0 : ::unveil(folder.c_str(), "rwc") == 0;
   if (!is_unveiled || ::unveil(nullptr, nullptr) != 0 || ::pledge(promises, nullptr) != 0) {
     return {"", "pledge: " + std::generic_category().message(errno)};
   }

@@ -33,6 +33,16 @@ void Sockets::keep_only(const std::vector<session::ListenerSettings>& wanted) {
   });
 }
 
+Result<void> Sockets::match(const std::vector<session::ListenerSettings>& wanted) {
+  auto fresh = bind_missing(wanted);
+  if (!fresh) {
+    return fresh.error();
+  }
+  listeners.merge(*fresh);
+  keep_only(wanted);
+  return boost::system::in_place_value;
+}
+
 Result<void> Sockets::open_control(const std::string& path, std::optional<gid_t> group) {
   if (control.is_valid() && path == control_path) {
     return boost::system::in_place_value;

@@ -59,6 +59,8 @@ void Supervisor::adopt(const Handover& handover) {
     worker.kill_at = TimePoint(TimePoint::duration(known.kill_at));
     if (known.is_serving) {
       upgrade_asker_ = {known.pid, handover.tag};
+    } else {
+      send(worker, {MessageKind::Retire, false, 0, {}});  // it may not have heard it yet
     }
   }
 }
@@ -69,6 +71,9 @@ Supervisor::Ending Supervisor::run() {
     start_worker();
   } else {
     answer(std::exchange(upgrade_asker_, {}), Error{"upgrade: " + trouble_});
+  }
+  if (!seed_) {
+    bury();  // who ended while the program was changed: that signal was the old one's
   }
   while (!status_ && !seed_) {
     wait();
@@ -147,6 +152,10 @@ void Supervisor::heed_deadlines() {
   if (restart_at_ && now >= *restart_at_ && !is_stopping_) {
     restart_at_.reset();
     start_worker();
+  }
+  if (reload_again_ && !is_busy()) {
+    reload_again_ = false;
+    reload({});
   }
 }
 
@@ -231,6 +240,10 @@ void Supervisor::carry_out(const std::string& order, const Asker& asker) {
     case control::Command::Status:
     case control::Command::Sessions:
     case control::Command::ListStats:
+    case control::Command::MemoryStats:
+    case control::Command::MemoryShow:
+    case control::Command::MemoryForget:
+    case control::Command::Pass:
       answer(asker, Error{order + ": a worker knows that itself"});
   }
 }

@@ -32,7 +32,7 @@ class Supervisor {
   struct Setup {
     CommandLine line;
     std::string program;  // which an upgrade executes
-    Privileges privileges;
+    Result<Privileges> privileges = Error{"privileges: not planned"};
     Background background;
     Configuration configuration;
     Sockets sockets;
@@ -97,6 +97,7 @@ class Supervisor {
 
   // Workers.
   void start_worker();
+  Result<void> prepare_worker();
   void supply(Worker& worker);
   void send(Worker& worker, const Message& message, int descriptor = -1);
   void send_syslog(Worker& worker);
@@ -105,9 +106,11 @@ class Supervisor {
   void retire(Worker& worker);
   void end_by(Worker& worker, Milliseconds time, MessageKind how);
   void reap();
+  void bury();
   void on_exit(std::list<Worker>::iterator worker, int status);
   void name_lost_sessions(const Worker& worker);
   void schedule_restart(Milliseconds lived);
+  const Worker* find(Role role) const;
   Worker* find(Role role);
   Worker* find(pid_t pid);
   std::size_t draining() const;
@@ -117,6 +120,7 @@ class Supervisor {
   void finish_reload(const Message& outcome);
   void take_over_reload();
   void fail_reload(const std::string& why);
+  bool is_busy() const;
   void upgrade(const Asker& asker);
   void read_check();
   void finish_check(int status);
@@ -129,7 +133,7 @@ class Supervisor {
   Logs& logs_;
   CommandLine line_;
   std::string program_;
-  Privileges privileges_;
+  Result<Privileges> privileges_;
   Background background_;
   Configuration configuration_;
   Sockets sockets_;
@@ -145,6 +149,7 @@ class Supervisor {
   std::optional<Check> check_;
   Asker upgrade_asker_;  // waits for the worker of the new program
   std::uint32_t last_tag_ = 0;
+  bool reload_again_ = false;  // a signal came while we were busy
   bool has_served_ = false;
   bool is_stopping_ = false;
   int worst_status_ = 0;

@@ -46,9 +46,18 @@ std::string sealed_changes(const StaticConfig& before, const StaticConfig& now) 
 
 }  // namespace
 
+bool Supervisor::is_busy() const {
+  return reload_ || check_ || is_stopping_ || find(Role::Starting) != nullptr;
+}
+
 void Supervisor::reload(const Asker& asker) {
   Worker* const worker = find(Role::Serving);
-  if (reload_ || check_ || is_stopping_ || find(Role::Starting) != nullptr) {
+  if (is_busy() && asker.tag == 0 && !is_stopping_) {
+    reload_again_ = true;  // who sends a signal hears no answer, and does not come again
+    daemon().info("reload: follows when the daemon is less busy");
+    return;
+  }
+  if (is_busy()) {
     answer(asker, Error{"reload: not now: the daemon is busy with a start, a stop, a reload or an "
                         "upgrade"});
     return;
@@ -141,8 +150,7 @@ Result<std::string> Supervisor::reopen_log() {
 }
 
 void Supervisor::upgrade(const Asker& asker) {
-  if (reload_ || check_ || is_stopping_ || find(Role::Serving) == nullptr ||
-      find(Role::Starting) != nullptr) {
+  if (is_busy() || find(Role::Serving) == nullptr) {
     answer(asker, Error{"upgrade: not now: the daemon is busy with a start, a stop, a reload or an "
                         "upgrade"});
     return;
@@ -210,6 +218,10 @@ void Supervisor::finish_check(int status) {
            Error{fmt::format("upgrade: nothing is changed: {} does not take the configuration: {}",
                              escape(program_),
                              said.empty() ? "it crashed, or took too long" : escape(said))});
+    return;
+  }
+  if (is_busy() || find(Role::Serving) == nullptr) {
+    answer(done.asker, Error{"upgrade: nothing is changed: the worker ended meanwhile"});
     return;
   }
   execute_program(done.asker);

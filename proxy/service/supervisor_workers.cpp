@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstring>
 #include <system_error>
+#include <utility>
 
 #include "conf/base/anonymous_file.hpp"
 #include "conf/base/escape.hpp"
@@ -38,9 +39,29 @@ std::string how_ended(int status) {
 
 }  // namespace
 
-void Supervisor::start_worker() {
+// What a hand-over could not bring, or no longer fits: an upgrade may have failed for that.
+Result<void> Supervisor::prepare_worker() {
+  if (!privileges_) {
+    privileges_ = plan_privileges(line_.foreground);
+  }
+  if (!privileges_) {
+    return privileges_.error();
+  }
   if (!configuration_.ok()) {
     configuration_ = load_configuration(line_.file);
+  }
+  if (!configuration_.ok()) {
+    return Error{configuration_.errors.front()};
+  }
+  return sockets_.match(configuration_.settings.fixed.listeners);
+}
+
+void Supervisor::start_worker() {
+  const auto prepared = prepare_worker();
+  if (!prepared) {
+    daemon().error("cannot start a worker: " + prepared.error().text);
+    schedule_restart(0s);
+    return;
   }
   auto ends = Channel::make_pair();
   auto ledger = make_anonymous_file();
@@ -58,7 +79,7 @@ void Supervisor::start_worker() {
     seed_ = WorkerSeed{std::move(ends->second),
                        std::move(*ledger),
                        line_,
-                       privileges_,
+                       *privileges_,
                        static_cast<std::uint64_t>(parent),
                        started_,
                        began_};
@@ -116,7 +137,7 @@ void Supervisor::send_syslog(Worker& worker) {
 
 void Supervisor::on_ready(Worker& worker, const std::string& confinement) {
   worker.kill_at = TimePoint::max();
-  daemon().write(privileges_.severity,
+  daemon().write(privileges_->severity,
                  fmt::format("worker {} is ready: {}", worker.pid, escape(confinement)));
   Worker* const before = find(Role::Serving);
   worker.role = Role::Serving;
@@ -150,9 +171,12 @@ void Supervisor::announce() {
 }
 
 void Supervisor::reap() {
-  if (!signals_.take(SIGCHLD)) {
-    return;
+  if (signals_.take(SIGCHLD)) {
+    bury();
   }
+}
+
+void Supervisor::bury() {
   int status = 0;
   pid_t pid = 0;
   while ((pid = ::waitpid(-1, &status, WNOHANG)) > 0) {
@@ -210,7 +234,9 @@ void Supervisor::on_exit(std::list<Worker>::iterator place, int status) {
                              worker.trouble.empty() ? how_ended(status) : worker.trouble)});
     return;
   }
-  schedule_restart(lived);
+  if (find(Role::Starting) == nullptr) {
+    schedule_restart(lived);
+  }
 }
 
 void Supervisor::name_lost_sessions(const Worker& worker) {
@@ -232,10 +258,14 @@ void Supervisor::schedule_restart(Milliseconds lived) {
       fmt::format("starting another worker{}", delay == 0s ? "" : " in " + format_duration(delay)));
 }
 
-Supervisor::Worker* Supervisor::find(Role role) {
+const Supervisor::Worker* Supervisor::find(Role role) const {
   const auto worker = std::find_if(workers_.begin(), workers_.end(),
                                    [&](const Worker& known) { return known.role == role; });
   return worker == workers_.end() ? nullptr : &*worker;
+}
+
+Supervisor::Worker* Supervisor::find(Role role) {
+  return const_cast<Worker*>(std::as_const(*this).find(role));
 }
 
 Supervisor::Worker* Supervisor::find(pid_t pid) {

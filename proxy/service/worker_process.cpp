@@ -41,16 +41,19 @@ constexpr std::uint64_t kDescriptorReserve = 64;
 // A session needs the client's and the backend's.
 constexpr std::uint64_t kDescriptorsPerSession = 2;
 
+// Once: the sandbox takes this away.
+void raise_descriptor_limit() {
+  rlimit descriptors{};
+  if (::getrlimit(RLIMIT_NOFILE, &descriptors) == 0) {
+    descriptors.rlim_cur = descriptors.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &descriptors);
+  }
+}
+
 // So many sessions as descriptors allow; told when that is fewer than configured.
 void fit_connections(session::LimitSettings& limits, Log& log) {
   rlimit descriptors{};
-  if (::getrlimit(RLIMIT_NOFILE, &descriptors) != 0) {
-    return;
-  }
-  descriptors.rlim_cur = descriptors.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &descriptors);
-  ::getrlimit(RLIMIT_NOFILE, &descriptors);
-  if (descriptors.rlim_cur == RLIM_INFINITY) {
+  if (::getrlimit(RLIMIT_NOFILE, &descriptors) != 0 || descriptors.rlim_cur == RLIM_INFINITY) {
     return;
   }
   const std::uint64_t available = descriptors.rlim_cur;
@@ -146,18 +149,20 @@ class WorkerProcess {
     }
   }
 
-  void listen(const std::vector<session::ListenerSettings>& listeners, Supplies& supplies) {
+  Result<void> listen(const std::vector<session::ListenerSettings>& listeners, Supplies& supplies) {
     for (const session::ListenerSettings& listener : listeners) {
       Descriptor socket = supplies.take_listener(listener.address.to_string());
-      if (socket.is_valid()) {
-        worker_.listen(std::make_shared<const session::ListenerSettings>(listener),
-                       std::move(socket));
+      if (!socket.is_valid()) {
+        return no_socket_for(listener);
       }
+      worker_.listen(std::make_shared<const session::ListenerSettings>(listener),
+                     std::move(socket));
     }
     if (supplies.control.is_valid()) {
       control_.emplace(worker_.io(), worker_.wheel(), commands_, logs_.daemon,
                        std::move(supplies.control));
     }
+    return boost::system::in_place_value;
   }
 
   int run() {
@@ -175,6 +180,10 @@ class WorkerProcess {
   }
 
  private:
+  static Error no_socket_for(const session::ListenerSettings& listener) {
+    return Error{"no socket came for the listener " + listener.address.to_string()};
+  }
+
   std::shared_ptr<const session::RuntimeConfig> adapt(session::RuntimeConfig config) {
     fit_connections(config.limits, logs_.daemon);
     return std::make_shared<const session::RuntimeConfig>(std::move(config));
@@ -189,8 +198,12 @@ class WorkerProcess {
 
   void wait_for_message() {
     watch_.async_wait(Watch::wait_read, [this](const net::ErrorCode& error) {
-      if (!error && receive_all()) {
-        wait_for_message();
+      if (error) {
+        return;
+      }
+      wait_for_message();  // before an exception could leave us deaf
+      if (!receive_all()) {
+        watch_.cancel();
       }
     });
   }
@@ -205,6 +218,7 @@ class WorkerProcess {
         case State::Closed:
           logs_.daemon.error(fmt::format("the supervisor has gone: {} sessions may end, then we do",
                                          worker_.sessions()));
+          close_control();
           worker_.stop_gently();
           return false;
         case State::Bad:
@@ -229,13 +243,11 @@ class WorkerProcess {
         logs_.replace(LogSink::Kind::Syslog, received.descriptor);
         return;
       case MessageKind::Apply:
-        tell(outcome_of(message.tag, reload()));
+        tell(outcome_of(message.tag, try_to_reload()));
         supplies_ = {};
         return;
       case MessageKind::Retire:
-        if (control_) {
-          control_->close();
-        }
+        close_control();
         tell_who_is_here("retiring");
         worker_.retire();
         return;
@@ -255,6 +267,13 @@ class WorkerProcess {
     }
   }
 
+  // Another process has it now, or wants it.
+  void close_control() {
+    if (control_) {
+      control_->close();
+    }
+  }
+
   void tell_who_is_here(std::string_view what) {
     logs_.daemon.info(fmt::format("{}, {} sessions and {} visitors", what, worker_.sessions(),
                                   worker_.visitors()));
@@ -263,6 +282,14 @@ class WorkerProcess {
   static Message outcome_of(std::uint32_t tag, const Result<void>& outcome) {
     return {MessageKind::Outcome, outcome.has_value(), tag,
             outcome ? std::string() : outcome.error().text};
+  }
+
+  Result<void> try_to_reload() {
+    try {
+      return reload();
+    } catch (const std::exception& error) {
+      return Error{error.what()};
+    }
   }
 
   // All or nothing.
@@ -275,7 +302,7 @@ class WorkerProcess {
     for (const session::ListenerSettings& listener : loaded->settings.fixed.listeners) {
       Descriptor socket = supplies_.take_listener(listener.address.to_string());
       if (!socket.is_valid() && !worker_.listens_at(listener.address)) {
-        return Error{"no socket came for the listener " + listener.address.to_string()};
+        return no_socket_for(listener);
       }
       listeners.push_back(
           {std::make_shared<const session::ListenerSettings>(listener), std::move(socket)});
@@ -331,10 +358,14 @@ Result<void> start_and_run(WorkerSeed& seed, Logs& logs, Supplies& supplies) {
   if (!ledger) {
     return ledger.error();
   }
+  raise_descriptor_limit();
   const auto listeners = loaded->settings.fixed.listeners;
   const std::string folder = memory_folder(seed.privileges, loaded->settings.runtime.memory);
   WorkerProcess process(seed, logs, std::move(loaded->settings), *ledger);
-  process.listen(listeners, supplies);
+  const auto listens = process.listen(listeners, supplies);
+  if (!listens) {
+    return listens.error();
+  }
   process.keep_memory_in(folder);
   const auto given_up = give_up_privileges(seed.privileges);
   if (!given_up) {

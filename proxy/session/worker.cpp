@@ -8,6 +8,7 @@
 #include <boost/asio/post.hpp>
 #include <chrono>
 #include <exception>
+#include <list>
 #include <stdexcept>
 #include <thread>
 #include <utility>
@@ -106,6 +107,15 @@ bool Worker::listens_at(const Endpoint& address) const {
 
 void Worker::reconfigure(std::shared_ptr<const RuntimeConfig> config,
                          std::vector<ListenerChange> listeners) {
+  // What may throw comes first, and has changed nothing then.
+  std::list<Listener> fresh;
+  for (ListenerChange& change : listeners) {
+    const Endpoint address = change.settings->address;
+    if (!listens_at(address)) {
+      fresh.emplace_back(context_, lobby_, change.settings,
+                         net::make_acceptor(io_, address, std::move(change.listening)));
+    }
+  }
   const BackendSettings before = context_.config->backend;
   if (config->tls.context && context_.config->tls.context) {
     config->tls.context->keep_tickets_of(*context_.config->tls.context);
@@ -129,11 +139,10 @@ void Worker::reconfigure(std::shared_ptr<const RuntimeConfig> config,
   for (ListenerChange& change : listeners) {
     if (Listener* const known = find_listener(change.settings->address)) {
       known->change(std::move(change.settings));
-    } else {
-      listen(std::move(change.settings), std::move(change.listening));
-      serve(listeners_.back());
     }
   }
+  listeners_.splice(listeners_.end(), fresh);
+  recover();
   const BackendSettings& now = context_.config->backend;
   if (now.address != before.address || now.identity != before.identity || now.tls != before.tls) {
     context_.backend_capabilities.reset();

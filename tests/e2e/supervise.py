@@ -333,6 +333,53 @@ def upgrade_refused(bench):
     guard.stop()
 
 
+def crash_after_failed_upgrade(bench):
+    """What the upgraded supervisor could not open is not lacking for good: not the user, the root, nor the port."""
+    folder = os.path.join(bench.suite.work, "guard-halfway")
+    os.makedirs(folder, exist_ok=True)
+    log = os.path.join(folder, "mail.log")
+    guard = bench.guard("halfway", log={"file": f'"{log}"'})
+    os.unlink(log)
+    os.mkdir(log)
+    status, said = bench.ctl(guard, "upgrade")
+    expect(status != 0, said)
+    mark = guard.log.mark()
+    os.kill(guard.worker, signal.SIGSEGV)
+    guard.log.wait_for("is ready", mark)
+    expect(status_of(guard.worker)["Uid"].split() == [str(machine.UID)] * 4, f"Uid {status_of(guard.worker)['Uid']}")
+    expect(os.readlink(f"/proc/{guard.worker}/root") == machine.STATE, "another root directory")
+    expect(greeted(MX), "no greeting")
+    os.rmdir(log)
+
+    taken = ("203.0.113.66", 25)
+    holder = socket.create_server(taken)
+    rewrite(guard, r"^address = \"203.0.113.25:25\"", f'address = "{taken[0]}:{taken[1]}"')
+    status, said = bench.ctl(guard, "upgrade")
+    expect(status != 0 and "address already in use" in said, said)
+    expect(greeted(MX), "the old worker has gone")
+    mark = guard.log.mark()
+    os.kill(guard.worker, signal.SIGSEGV)
+    guard.log.wait_for("cannot start a worker: .*address already in use", mark)
+    holder.close()
+    wait_until(lambda: greeted(taken), "the port is served as soon as it is free", 10)
+    guard.listeners = [taken]
+    guard.stop()
+
+
+def two_hangups(bench):
+    """The second SIGHUP, while the first is obeyed, is not lost."""
+    guard = bench.guard("hangups")
+    mark = guard.log.mark()
+    os.kill(guard.worker, signal.SIGSTOP)
+    guard.process.send_signal(signal.SIGHUP)
+    time.sleep(0.3)
+    guard.process.send_signal(signal.SIGHUP)
+    guard.log.wait_for("reload: follows", mark)
+    os.kill(guard.worker, signal.SIGCONT)
+    wait_until(lambda: len(guard.log.find(r"reloaded ")) == 2, "two reloads", 10)
+    guard.stop()
+
+
 def log_disk_full(bench):
     """Mail goes on; when there is room again, the log says how much is missing. log reopen works in the chroot."""
     disk = machine.small_disk(os.path.join(bench.suite.work, "disk"), 64)
@@ -471,7 +518,7 @@ def main():
     if not suite.case("start", postfix.start, always=True):
         suite.finish()
     for case in (confined, query_ids, crash, supervisor_killed, reload_refused, rules_of_a_session, upgrade_refused,
-                 log_disk_full, notifies, without_root, start_that_fails):
+                 crash_after_failed_upgrade, two_hangups, log_disk_full, notifies, without_root, start_that_fails):
         suite.case(case.__name__, case, bench)
     suite.case("under_load", under_load, bench, postfix, limit=900 if FULL else 60)
     suite.case("syslog_gone", syslog_gone, bench)

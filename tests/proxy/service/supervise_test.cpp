@@ -12,6 +12,7 @@
 #include "proxy/service/channel.hpp"
 #include "proxy/service/handover.hpp"
 #include "proxy/service/message.hpp"
+#include "proxy/service/privileges.hpp"
 #include "proxy/service/restart_delay.hpp"
 #include "proxy/session/ledger.hpp"
 
@@ -141,6 +142,13 @@ TEST(Handover, RefusesWhatItDoesNotUnderstand) {
   EXPECT_FALSE(parse_handover("smtpguard handover 1\nlistener x 0.0.0.0:25\n"));
   EXPECT_FALSE(parse_handover("smtpguard handover 1\nworker 1 2 3\n"));
   EXPECT_FALSE(parse_handover("smtpguard handover 1\nteapot 1\n"));
+}
+
+TEST(Privileges, RootIsNotKeptUnlessThatWasPlanned) {
+  EXPECT_FALSE(give_up_privileges({Account{0, 0, "root"}, false, {}, Severity::Info, {}}));
+  if (::geteuid() == 0) {
+    EXPECT_FALSE(give_up_privileges({}));
+  }
 }
 
 using session::Ledger;
