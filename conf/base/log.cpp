@@ -1,11 +1,13 @@
 #include "conf/base/log.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <exception>
 #include <system_error>
 #include <utility>
@@ -30,9 +32,19 @@ std::string with_prefix(std::string_view line) {
   return out;
 }
 
-// Lines on a descriptor. One write() a line, so that lines of several processes do not mix.
+// Standard error belongs to others as well, so it may not be made non-blocking. A pipe that takes
+// anything takes PIPE_BUF octets; who reads slowly (a journal that hangs) must not stop mail.
+bool would_block(int descriptor) {
+  pollfd watched{descriptor, POLLOUT, 0};
+  return ::poll(&watched, 1, 0) == 0;
+}
+
+// Lines on a descriptor. One write() a line, so that lines of several processes do not mix; one
+// that may block is written in pieces of PIPE_BUF.
 class LineWriter {
  public:
+  explicit LineWriter(bool may_block) : may_block_(may_block) {}
+
   bool write(int descriptor, std::string line) {
     // Of the last line only a part arrived (disk or pipe full): what follows must not continue it.
     if (is_in_mid_line_) {
@@ -41,7 +53,12 @@ class LineWriter {
     line += '\n';
     std::string_view rest = line;
     while (!rest.empty()) {
-      const ssize_t written = ::write(descriptor, rest.data(), rest.size());
+      if (may_block_ && would_block(descriptor)) {
+        return false;
+      }
+      const std::size_t piece =
+          may_block_ ? std::min<std::size_t>(rest.size(), PIPE_BUF) : rest.size();
+      const ssize_t written = ::write(descriptor, rest.data(), piece);
       if (written < 0 && errno == EINTR) {
         continue;
       }
@@ -56,6 +73,7 @@ class LineWriter {
   }
 
  private:
+  bool may_block_;
   bool is_in_mid_line_ = false;
 };
 
@@ -66,7 +84,7 @@ class StderrSink final : public LogSink {
   }
 
  private:
-  LineWriter lines_;
+  LineWriter lines_{true};
 };
 
 class FileSink final : public LogSink {
@@ -86,13 +104,13 @@ class FileSink final : public LogSink {
   }
   void replace(Descriptor file) override {
     file_ = std::move(file);
-    lines_ = {};
+    lines_ = LineWriter(false);
   }
   Kind kind() const override { return Kind::File; }
 
  private:
   Descriptor file_;
-  LineWriter lines_;
+  LineWriter lines_{false};
   bool raw_;
 };
 

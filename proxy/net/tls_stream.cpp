@@ -134,7 +134,7 @@ Io TlsStream::outcome(int result, bool was_reading) {
 }
 
 bool TlsStream::has_pending() const {
-  return SSL_pending(ssl_.get()) > 0;
+  return end_.status != Io::Status::Done || SSL_pending(ssl_.get()) > 0;
 }
 
 void TlsStream::close() {

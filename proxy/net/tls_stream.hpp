@@ -32,7 +32,8 @@ class TlsStream {
   Io peek_some(std::span<char> into);
   // A write that would block has to be tried again with the same bytes.
   Io write_some(std::string_view bytes);
-  // Something was read from the socket and not taken: waiting for the socket would be in vain.
+  // Something was read from the socket and not taken, be it the end: waiting for the socket would
+  // be in vain.
   bool has_pending() const;
   // Tells the other side that this is the end, if it can be told now.
   void close();

@@ -95,6 +95,7 @@ net::Awaitable<void> Session::judge() {
 
 // MAIL of a condemned client costs no backend connection; the verdict is told at RCPT.
 void Session::judge_sender() {
+  reason_.clear();  // of a transaction that ended without another reply
   const smtp::Command& command = dialog_.command();
   record_.sender = fmt::format("<{}>", command.path.address());
   ++record_.transactions;

@@ -192,6 +192,24 @@ TEST(StderrSink, WritesOneLine) {
               testing::MatchesRegex(std::string(kLinePattern) + "backend 192.0.2.9:25: refused\n"));
 }
 
+// As a journal that hangs: who writes to it must not hang as well.
+TEST(StderrSink, OfAPipeThatNobodyReadsIsNotWaitedFor) {
+  std::array<int, 2> pipe{};
+  ASSERT_EQ(::pipe(pipe.data()), 0);
+  const Descriptor reader(pipe[0]);
+  const Descriptor writer(pipe[1]);
+  const Descriptor before(::dup(STDERR_FILENO));
+  ::dup2(writer.get(), STDERR_FILENO);
+  const auto sink = make_stderr_sink();
+  int taken = 0;
+  while (taken < 10'000 && sink->write(Severity::Info, std::string(1000, 'x'))) {
+    ++taken;
+  }
+  ::dup2(before.get(), STDERR_FILENO);
+  EXPECT_GT(taken, 0);
+  EXPECT_LT(taken, 10'000);
+}
+
 TEST_F(LogFile, ThatWasMovedAwayIsOpenedAnew) {
   Log log;
   log.add(std::move(make_file_sink(path(), true)).value());
