@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "conf/file.hpp"
 #include "conf/nearest_name.hpp"
@@ -13,6 +14,21 @@ namespace {
 
 constexpr std::string_view kNetworkForm =
     "an address or network such as 192.0.2.1, 192.0.2.0/24, 2001:db8::/32";
+
+// As a configuration takes it: "570s", where format_duration() says 9m30s.
+std::string in_one_unit(Milliseconds duration) {
+  struct Unit {
+    Milliseconds::rep length;
+    std::string_view name;
+  };
+  constexpr std::array kUnits{Unit{3'600'000, "h"}, Unit{60'000, "m"}, Unit{1000, "s"},
+                              Unit{1, "ms"}};
+  const auto* const unit = std::find_if(kUnits.begin(), kUnits.end() - 1, [&](const Unit& one) {
+    return duration.count() != 0 && duration.count() % one.length == 0;
+  });
+  return duration.count() == 0 ? "0s"
+                               : fmt::format("{}{}", duration.count() / unit->length, unit->name);
+}
 
 std::optional<std::int32_t> score_in(const Value& value, Range<std::int32_t> allowed) {
   const auto* number = std::get_if<std::int64_t>(&value.content);
@@ -258,7 +274,7 @@ bool Reader::duration(std::string_view key, Milliseconds& out, Range<Millisecond
       fmt::format("a time such as \"500ms\", \"6s\", \"5m\", \"2h\", from {} to {}",
                   format_duration(allowed.least), format_duration(allowed.most));
   const std::string* text = ask_text(key, form);
-  const std::string by_default = as_toml(format_duration(out));
+  const std::string by_default = as_toml(in_one_unit(out));
   note(key, by_default, by_default);
   if (text == nullptr) {
     return false;
@@ -269,7 +285,7 @@ bool Reader::duration(std::string_view key, Milliseconds& out, Range<Millisecond
     return false;
   }
   out = *parsed;
-  note(key, as_toml(format_duration(out)), by_default);
+  note(key, as_toml(in_one_unit(out)), by_default);
   return true;
 }
 

@@ -18,80 +18,17 @@ import time
 from support import guard as guards
 from support import machine, messages
 from support.backend import ScriptedBackend
-from support.battery import LISTENERS, V4
+from support.battery import V4
 from support.crowd import Crowd
 from support.guard import Guard, can_connect, free_port
-from support.harness import Failure, Skip, Suite, expect, wait_until
+from support.harness import Skip, Suite, expect, wait_until
 from support.peers import Postfix
 from support.smtp_client import RawClient
+from support.supervision import MX, Bench, has_ended, restore, rewrite, status_of, title_of
 
-MX = LISTENERS[0]
 FULL = bool(os.environ.get("SMTPGUARD_E2E_FULL"))
 RELOADS, UPGRADES, CLIENTS = (200, 20, 50) if FULL else (20, 4, 12)
 SANITIZED = r"no sandbox on this system, or under a sanitizer"
-
-
-class Bench:
-    def __init__(self, suite):
-        self.suite = suite
-        self.tool = os.path.join(os.path.dirname(suite.binary), "tools", "smtpguardctl")
-        self.count = 0
-
-    def guard(self, name, backend=Postfix.PROXY, binary=None, address=MX, **sections):
-        sections.setdefault("limits", {}).update({"connections_per_address": "500", "connections_per_network": "500"})
-        guard = Guard(self.suite, "guard-" + name, [address], backend, "proxy-v2", sections)
-        guard.binary = binary or self.suite.binary
-        guard.start()
-        guard.log.wait_for(r"worker \d+ is ready")  # the port is open before
-        return guard
-
-    def ctl(self, guard, *words):
-        done = subprocess.run([self.tool, *words, "--socket", os.path.join(guard.folder, "control.sock")],
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
-        return done.returncode, done.stdout.decode()
-
-    def must(self, guard, *words):
-        status, said = self.ctl(guard, *words)
-        expect(status == 0, f"{' '.join(words)}: {said}")
-        return said
-
-    def talk(self, address=MX):
-        client = RawClient(address, source=V4, timeout=20)
-        client.hello()
-        return client
-
-
-def rewrite(guard, pattern, replacement):
-    with open(guard.configuration) as file:
-        text = file.read()
-    changed = re.sub(pattern, replacement, text, flags=re.M)
-    expect(changed != text, f"the configuration has no {pattern}")
-    with open(guard.configuration, "w") as file:
-        file.write(changed)
-    return text
-
-
-def restore(guard, text):
-    with open(guard.configuration, "w") as file:
-        file.write(text)
-
-
-def status_of(pid):
-    with open(f"/proc/{pid}/status") as file:
-        return dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
-
-
-def title_of(pid):
-    with open(f"/proc/{pid}/cmdline", "rb") as file:
-        return file.read().rstrip(b"\0").decode()
-
-
-def has_ended(pid):
-    """Nobody may be there to bury it."""
-    try:
-        return status_of(pid)["State"].startswith("Z")
-    except OSError:
-        return True
 
 
 def confined(bench):
