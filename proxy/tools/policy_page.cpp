@@ -127,7 +127,7 @@ std::string told_in_full(const Test& test) {
 // Tests in one breath where they begin alike and want the same: "Your server says HELO with a, with
 // b or with c. Let it say ..."
 std::vector<std::string> told_together(const std::vector<const Test*>& tests) {
-  constexpr std::string_view kWith = " with ";
+  static constexpr std::string_view kWith = " with ";
   const auto begin_of = [](const Test& test) {
     const auto at = test.says.find(kWith);
     return at == std::string_view::npos ? test.says : test.says.substr(0, at);
