@@ -77,7 +77,8 @@ def encode(name):
 
 
 def name_server(sock):
-    """PTR 9.2.0.192.in-addr.arpa is host-192-0-2-9.sender.test, which has that address; self-tests hold; else NXDOMAIN."""
+    """PTR 9.2.0.192.in-addr.arpa is host-192-0-2-9.sender.test, which has that address; sender.test has an MX;
+    self-tests hold; else NXDOMAIN."""
     while True:
         try:
             query, client = sock.recvfrom(512)
@@ -94,6 +95,8 @@ def name_server(sock):
             data = encode("mx-" + "-".join(reversed(labels[:4])) + ".sender.test")
         elif kind == 1 and labels[1:] == ["sender", "test"]:
             data = socket.inet_aton(".".join(labels[0].split("-")[1:5]))
+        elif kind == 15 and labels == ["sender", "test"]:
+            data = struct.pack("!H", 10) + encode("mx-203-0-113-1.sender.test")
         elif kind == 1 and labels[:4] == ["2", "0", "0", "127"]:
             data = socket.inet_aton("127.0.0.2")
         flags = 0x8180 if data else 0x8183
