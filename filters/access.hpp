@@ -2,14 +2,16 @@
 // worth a line in the log.
 // Owns: the entries.   Called by: Lobby (allowed networks skip the greet delay), Session (quiet),
 // the chain (everything else).   Fails: never; a bad entry is a configuration error.
-// Who a client is, is decided by its address first, then by its name if the reverse DNS confirms
-// it, then by its HELO; in each the most specific entry decides, and of equals the harder one. So
-// `allow`, which is only by what cannot be forged, is never undone by what anybody can say. Senders
-// and recipients are looked up beside that, for allowed clients as well.
+// Who a client is, is decided by its address first, then by the networks that a domain publishes
+// (SPF), then by its name if the reverse DNS confirms it, then by its HELO; in each the most
+// specific entry decides, and of equals the harder one. So `allow`, which is only by what cannot be
+// forged, is never undone by what anybody can say. Senders and recipients are looked up beside
+// that, for allowed clients as well.
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "conf/base/cidr.hpp"
 #include "filters/name_patterns.hpp"
@@ -24,6 +26,7 @@ namespace smtpguard::filters {
 
 struct AccessList {
   CidrSet networks;
+  std::vector<std::string> spf;  // domains, in lower case
   NamePatterns ptr;
   NamePatterns helo;
   RecipientPatterns from;
@@ -37,6 +40,9 @@ struct AccessSettings {
   AccessList discard;
   AccessList deny;
   AccessList quiet;
+
+  // Each once.
+  std::vector<std::string> spf_domains() const;
 };
 
 // From mild to hard.
@@ -54,10 +60,11 @@ struct AccessAnswer {
 // Reads [access]. What stands in two of the four lists that decide is an error.
 AccessSettings read_access(conf::Reader section);
 
-// By the address alone.
-AccessAnswer look_up(const AccessSettings& lists, const IpAddress& client);
+// By the address alone, and what domains publish of theirs; null: nothing is known of that.
+AccessAnswer look_up(const AccessSettings& lists, const IpAddress& client,
+                     const dns::SpfTable* spf = nullptr);
 
-// By address, confirmed name and HELO.
+// By address, published networks, confirmed name and HELO.
 struct ClientAccess {
   AccessAnswer answer;
   bool is_open = false;     // the reverse DNS may still decide

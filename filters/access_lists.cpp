@@ -1,4 +1,5 @@
 // How the administrator's lists are searched.
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <string>
@@ -37,6 +38,18 @@ Match match_name(std::string_view kind, const NamePatterns& patterns, std::strin
   constexpr std::size_t kItself = 1000;
   return {entry.starts_with('.') ? entry.size() : kItself,
           std::string(kind) + ':' + std::string(entry)};
+}
+
+// All weigh the same: the networks are not the administrator's own, nor is their size.
+Match match_spf(const std::vector<std::string>& domains, const IpAddress& client,
+                const dns::SpfTable& published) {
+  for (const std::string& domain : domains) {
+    const auto networks = published.find(domain);
+    if (networks != published.end() && networks->second.contains(client)) {
+      return {1, "spf:" + domain};
+    }
+  }
+  return {};
 }
 
 // Of several names the one that says most.
@@ -117,15 +130,30 @@ std::string_view to_string(Access access) {
   return "";
 }
 
-AccessAnswer look_up(const AccessSettings& lists, const IpAddress& client) {
-  return decide(lists, [&](const AccessList& list) {
+std::vector<std::string> AccessSettings::spf_domains() const {
+  std::vector<std::string> domains;
+  for (const AccessList* list : {&allow, &observe, &discard, &deny, &quiet}) {
+    domains.insert(domains.end(), list->spf.begin(), list->spf.end());
+  }
+  std::sort(domains.begin(), domains.end());
+  domains.erase(std::unique(domains.begin(), domains.end()), domains.end());
+  return domains;
+}
+
+AccessAnswer look_up(const AccessSettings& lists, const IpAddress& client,
+                     const dns::SpfTable* spf) {
+  AccessAnswer answer = decide(lists, [&](const AccessList& list) {
     const auto found = list.networks.find(client);
     return found ? Match{static_cast<std::size_t>(found->length) + 1, found->to_string()} : Match{};
   });
+  if (answer.access != Access::Unlisted || spf == nullptr) {
+    return answer;
+  }
+  return decide(lists, [&](const AccessList& list) { return match_spf(list.spf, client, *spf); });
 }
 
 ClientAccess look_up_client(const AccessSettings& lists, const SessionFacts& facts) {
-  ClientAccess result{look_up(lists, facts.client.address)};
+  ClientAccess result{look_up(lists, facts.client.address, facts.spf.get())};
   if (result.answer.access != Access::Unlisted) {
     return result;
   }
@@ -159,6 +187,9 @@ AccessAnswer look_up_recipient(const AccessSettings& lists, const Mailbox& recip
 bool is_quiet(const AccessSettings& lists, const SessionFacts& facts) {
   const AccessList& quiet = lists.quiet;
   if (quiet.networks.contains(facts.client.address) || !quiet.helo.find(facts.helo).empty()) {
+    return true;
+  }
+  if (facts.spf && match_spf(quiet.spf, facts.client.address, *facts.spf).weight != 0) {
     return true;
   }
   if (!quiet.ptr.empty() && match_names(quiet.ptr, reverse_names_of(facts).confirmed).weight != 0) {

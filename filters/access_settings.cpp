@@ -17,13 +17,18 @@ namespace {
 
 using Entry = conf::Located<std::string>;
 
-enum class Kind : std::uint8_t { Network, Ptr, Helo, From, To };
+enum class Kind : std::uint8_t { Network, Spf, Ptr, Helo, From, To };
 
 constexpr std::string_view kUnforgeable =
-    "an address, a network, or \"ptr:NAME\", \"ptr:.NAME\" (a name that the reverse DNS confirms)";
+    "an address, a network, \"ptr:NAME\", \"ptr:.NAME\" (a name that the reverse DNS confirms), or "
+    "\"spf:DOMAIN\" (the networks that the domain publishes)";
 constexpr std::string_view kForms =
     "an address, a network, \"ptr:.example.org\" (a name that the reverse DNS confirms), "
-    "\"helo:NAME\", \"from:user@example.org\", \"from:.example.org\", \"to:user@example.org\"";
+    "\"spf:example.org\" (the networks that the domain publishes), \"helo:NAME\", "
+    "\"from:user@example.org\", \"from:.example.org\", \"to:user@example.org\"";
+
+// Each is looked up again and again, whether its clients come or not.
+constexpr std::size_t kMostSpfDomains = 50;
 
 struct ListKeys {
   std::string_view entries;
@@ -44,7 +49,8 @@ struct Split {
 
 // An IPv6 address has colons as well, but none of these words before the first.
 Split split(std::string_view text) {
-  constexpr std::array kWords{std::pair{std::string_view("ptr:"), Kind::Ptr},
+  constexpr std::array kWords{std::pair{std::string_view("spf:"), Kind::Spf},
+                              std::pair{std::string_view("ptr:"), Kind::Ptr},
                               std::pair{std::string_view("helo:"), Kind::Helo},
                               std::pair{std::string_view("from:"), Kind::From},
                               std::pair{std::string_view("to:"), Kind::To}};
@@ -76,6 +82,8 @@ bool holds(const AccessList& list, Kind kind, std::string_view value) {
       const Cidr network = Cidr::parse(value).value();
       return list.networks.find(network.network) == network;
     }
+    case Kind::Spf:
+      return std::find(list.spf.begin(), list.spf.end(), to_lower(value)) != list.spf.end();
     case Kind::Ptr:
       return list.ptr.has(value);
     case Kind::Helo:
@@ -117,7 +125,7 @@ class ListReader {
  private:
   void add(std::string_view key, const Entry& entry, const std::vector<Earlier>& earlier) {
     const auto [kind, value] = split(entry.value);
-    const bool is_forgeable = kind != Kind::Network && kind != Kind::Ptr;
+    const bool is_forgeable = kind != Kind::Network && kind != Kind::Spf && kind != Kind::Ptr;
     if (is_forgeable && keys_.is_unforgeable) {
       section_.error(key, entry.place,
                      fmt::format("found \"{}\", which anybody can say; allowed here: {}",
@@ -146,6 +154,12 @@ class ListReader {
         }
         return network.has_value();
       }
+      case Kind::Spf:
+        if (!is_qualified(value)) {
+          return false;
+        }
+        list_.spf.push_back(to_lower(value));
+        return true;
       case Kind::Ptr:
         if (!is_host_name(without_dot(value)) ||
             (keys_.is_unforgeable && !is_qualified(without_dot(value)))) {
@@ -205,6 +219,10 @@ AccessSettings read_access(conf::Reader section) {
   earlier.push_back({"discard", &lists.discard});
   lists.deny = ListReader(section, {"deny", "deny_files"}).read(earlier);
   lists.quiet = ListReader(section, {"quiet", "quiet_files"}).read({});
+  if (const std::size_t count = lists.spf_domains().size(); count > kMostSpfDomains) {
+    section.error("", fmt::format("found {} domains behind \"spf:\"; allowed: at most {}", count,
+                                  kMostSpfDomains));
+  }
   return lists;
 }
 

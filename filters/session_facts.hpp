@@ -11,6 +11,7 @@
 
 #include "conf/base/ip_address.hpp"
 #include "dns/list_health.hpp"
+#include "dns/spf_networks.hpp"
 #include "filters/known_answers.hpp"
 #include "filters/memory/remembered.hpp"
 
@@ -71,6 +72,8 @@ struct SessionFacts {
   memory::Remembered remembered;  // of a stranger, since it came
   // Shared by all sessions that began while nothing changed; null: nobody watches the lists.
   std::shared_ptr<const dns::ListHealth> lists;
+  // The same for what domains publish by SPF; null: nothing is known of any.
+  std::shared_ptr<const dns::SpfTable> spf;
 };
 
 }  // namespace smtpguard::filters

@@ -40,8 +40,8 @@ bool is_private(const IpAddress& address) {
   return networks.contains(address);
 }
 
-Standing Site::standing_of(const IpAddress& client) const {
-  if (look_up(access, client).access == Access::Allow) {
+Standing Site::standing_of(const IpAddress& client, const dns::SpfTable* spf) const {
+  if (look_up(access, client, spf).access == Access::Allow) {
     return Standing::Allowed;
   }
   if (networks.local.contains(client)) {

@@ -38,7 +38,7 @@ struct Site {
   std::vector<DnsList> lists;
 
   // Before anything but the address is known.
-  Standing standing_of(const IpAddress& client) const;
+  Standing standing_of(const IpAddress& client, const dns::SpfTable* spf = nullptr) const;
 };
 
 // Loopback, private, shared and link-local addresses, which many hosts have at once.

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "dns/resolver.hpp"
+#include "dns/spf_book.hpp"
 #include "filters/memory/memory.hpp"
 #include "proxy/net/deadline_wheel.hpp"
 #include "proxy/net/types.hpp"
@@ -32,6 +33,7 @@ struct Context {
   SessionLog& log;
   dns::Resolver& resolver;
   ListWatch& lists;
+  const dns::SpfBook& spf;
   // Shared with the sessions that began under it: a reload swaps it, they keep theirs.
   std::shared_ptr<const RuntimeConfig> config;
   // Learned at the last hand-off or probe; nothing before the first.

@@ -156,12 +156,14 @@ void Lobby::admit(Held visitor) {
   const RuntimeConfig& config = *visitor->config;
   const bool came_by_front_end = visitor->client != visitor->peer;
   filters::SessionFacts facts = visitor->facts();
-  facts.standing = config.rules.site.standing_of(facts.client.address);
+  facts.spf = context_.spf.table();
+  facts.standing = config.rules.site.standing_of(facts.client.address, facts.spf.get());
   facts.lists = context_.lists.health();
   facts.is_monitor = config.rules.site.networks.monitors.contains(facts.client.address);
   facts.is_quiet = filters::is_quiet(config.rules.site.access, facts);
-  context_.log.connect(facts, filters::look_up(config.rules.site.access, facts.client.address),
-                       came_by_front_end ? &visitor->peer : nullptr);
+  context_.log.connect(
+      facts, filters::look_up(config.rules.site.access, facts.client.address, facts.spf.get()),
+      came_by_front_end ? &visitor->peer : nullptr);
   auto place = context_.admission.enter(visitor->client.address, config.limits);
   if (const auto* refusal = std::get_if<Admission::Refusal>(&place)) {
     return dismiss(std::move(visitor), Ending::Refused, to_string(*refusal));

@@ -13,6 +13,7 @@
 #include <thread>
 #include <utility>
 
+#include "conf/base/log_line.hpp"
 #include "dns/fake_resolver.hpp"
 
 namespace smtpguard::session {
@@ -52,6 +53,19 @@ std::unique_ptr<dns::Resolver> open_resolver(dns::AsioLoop& loop, const dns::Set
   return std::move(opened).value();
 }
 
+void tell_spf(Log& daemon, std::string_view domain, std::string_view trouble) {
+  LogLine words(LogLine::Form::Text);
+  words.add("domain", domain);
+  if (trouble.empty()) {
+    daemon.info("spf_works " + std::move(words).finish());
+    return;
+  }
+  words.add("trouble", trouble);
+  words.add("remedy",
+            "its networks are no exemption until this is over; name them yourself if it lasts");
+  daemon.warning("spf_trouble " + std::move(words).finish());
+}
+
 }  // namespace
 
 Worker::Worker(SessionLog& log, std::shared_ptr<const RuntimeConfig> config,
@@ -60,7 +74,11 @@ Worker::Worker(SessionLog& log, std::shared_ptr<const RuntimeConfig> config,
       meter_(*name_servers_, dns_loop_),
       resolver_(meter_, dns_loop_, dns_settings.cache),
       list_watch_(*name_servers_, dns_loop_, log.daemon()),
-      context_{io_, wheel_, admission_, log, resolver_, list_watch_, std::move(config),
+      spf_book_(*name_servers_, dns_loop_,
+                [&daemon = log.daemon()](std::string_view domain, std::string_view trouble) {
+                  tell_spf(daemon, domain, trouble);
+                }),
+      context_{io_, wheel_, admission_, log, resolver_, list_watch_, spf_book_, std::move(config),
                {},  {},     {},         {},  nullptr},
       lobby_(context_, [this](Arrival arrival) { begin_session(std::move(arrival)); }) {
   meter_.call_on_answer([this](const std::string& zone, const dns::Answer& answer,
@@ -76,6 +94,7 @@ void Worker::watch_lists() {
   }
   meter_.watch(std::move(zones));
   list_watch_.watch(lists);
+  spf_book_.follow(context_.config->rules.site.access.spf_domains());
 }
 
 // What lives in coroutines refers to the wheel and the counters: it has to go before them.

@@ -15,6 +15,7 @@
 #include "dns/caching_resolver.hpp"
 #include "dns/list_meter.hpp"
 #include "dns/settings.hpp"
+#include "dns/spf_book.hpp"
 #include "proxy/session/context.hpp"
 #include "proxy/session/list_watch.hpp"
 #include "proxy/session/listener.hpp"
@@ -108,6 +109,7 @@ class Worker {
   dns::ListMeter meter_;
   dns::CachingResolver resolver_;
   ListWatch list_watch_;
+  dns::SpfBook spf_book_;
   Context context_;
   Lobby lobby_;
   std::list<Listener> listeners_;

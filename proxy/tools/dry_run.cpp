@@ -76,7 +76,8 @@ class Rehearsal {
     facts.id = "dry-run";
     facts.client = {client.address, 0};
     facts.listener = client.listener;
-    facts.standing = rules_.site.standing_of(client.address);
+    facts.spf = client.spf;
+    facts.standing = rules_.site.standing_of(client.address, facts.spf.get());
     facts.is_monitor = rules_.site.networks.monitors.contains(client.address);
     facts.lists = client.lists;
     facts.misbehaviour.early = client.talks_early ? 1 : 0;

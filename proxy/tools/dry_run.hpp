@@ -30,6 +30,8 @@ struct ImaginedClient {
   bool pipelines = false;
   // What is known of the DNS lists when it comes; nullptr: all of them work.
   std::shared_ptr<const dns::ListHealth> lists;
+  // What the domains of the access lists publish by SPF; nullptr: nothing is known.
+  std::shared_ptr<const dns::SpfTable> spf;
 };
 
 struct DryRunReport {

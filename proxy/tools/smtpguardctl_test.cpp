@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "dns/ares_channel_console.hpp"
+#include "dns/spf_book.hpp"
 #include "proxy/service/settings.hpp"
 #include "proxy/tools/answers_file.hpp"
 #include "proxy/tools/dry_run.hpp"
@@ -64,6 +65,32 @@ int exit_status(const filters::Verdict& verdict) {
   return verdict.code != 0 && verdict.code / 100 == 4 ? kDeferred : kRefused;
 }
 
+// All at once; what is wrong is told beside the result.
+std::shared_ptr<const dns::SpfTable> look_up_spf(const std::vector<std::string>& domains,
+                                                 dns::ConsoleResolver& resolver,
+                                                 Milliseconds budget) {
+  const auto table = std::make_shared<dns::SpfTable>();
+  std::vector<std::unique_ptr<dns::SpfQuery>> queries;
+  std::size_t open = domains.size();
+  for (const std::string& domain : domains) {
+    queries.push_back(std::make_unique<dns::SpfQuery>(
+        resolver, domain, [&open, &table, &domain](const dns::SpfOutcome& outcome) {
+          --open;
+          if (outcome.trouble.empty()) {
+            table->emplace(domain, outcome.networks);
+          } else {
+            fmt::print(stderr, "smtpguardctl: spf:{} exempts nobody: {}\n", domain,
+                       outcome.trouble);
+          }
+        }));
+  }
+  if (!resolver.run(budget) || open > 0) {
+    fmt::print(stderr, "smtpguardctl: {} of the domains behind \"spf:\" did not answer in time\n",
+               open);
+  }
+  return table;
+}
+
 void run(const Options& options) {
   ImaginedClient client;
   const auto address = IpAddress::parse(options.address);
@@ -106,6 +133,7 @@ void run(const Options& options) {
     fail(resolver.error().text);
   }
   client.lists = test_lists(runtime.rules.site.lists, **resolver, runtime.dns_budget);
+  client.spf = look_up_spf(runtime.rules.site.access.spf_domains(), **resolver, runtime.dns_budget);
   const Wait wait = [&](TimePoint until) {
     (*resolver)->run(std::chrono::ceil<Milliseconds>(until - SteadyClock::now()));
   };

@@ -3,12 +3,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "conf/reader.hpp"
 #include "filters/judge.hpp"
 #include "filters/reverse.hpp"
+#include "filters/site.hpp"
 #include "tests/support/dialog_stage.hpp"
 
 namespace smtpguard::filters {
@@ -110,6 +112,44 @@ TEST(Access, DecidesByAddressThenByNameThenByHelo) {
   SessionFacts by_helo = client("192.0.2.11", "YLMF-PC");
   answer_reverse(by_helo, "mx.other.example");
   EXPECT_EQ(look_up_client(found, by_helo).answer, (AccessAnswer{Access::Deny, "helo:ylmf-pc"}));
+}
+
+// "spf:DOMAIN", and what the domain publishes.
+std::shared_ptr<const dns::SpfTable> published(const std::string& domain, const char* network) {
+  dns::SpfNetworks networks;
+  networks.add(true, CidrSet({Cidr::parse(network).value()}));
+  const auto table = std::make_shared<dns::SpfTable>();
+  table->emplace(domain, networks);
+  return table;
+}
+
+TEST(Access, KnowsAClientByTheNetworksThatADomainPublishes) {
+  const auto found = lists(
+      "allow = [\"spf:Friend.example\"]\n"
+      "deny = [\"192.0.2.66\", \"ptr:.bad.example\"]\nquiet = [\"spf:friend.example\"]");
+  SessionFacts facts = client("192.0.2.9");
+  answer_reverse(facts, "mx.bad.example");
+  EXPECT_EQ(look_up_client(found, facts).answer.access, Access::Deny) << "nothing is known yet";
+  facts.spf = published("friend.example", "192.0.2.0/24");
+  EXPECT_EQ(look_up_client(found, facts).answer,
+            (AccessAnswer{Access::Allow, "spf:friend.example"}));
+  EXPECT_TRUE(is_quiet(found, facts));
+  facts.client.address = IpAddress::parse("192.0.2.66").value();
+  EXPECT_EQ(look_up_client(found, facts).answer.access, Access::Deny)
+      << "your own networks come first";
+  facts.client.address = IpAddress::parse("198.51.100.9").value();
+  EXPECT_EQ(look_up_client(found, facts).answer.access, Access::Unlisted);
+  EXPECT_FALSE(is_quiet(found, facts));
+  EXPECT_THAT(found.spf_domains(), ElementsAre("friend.example"));
+}
+
+TEST(Access, LetsAPublishedNetworkStandAsAnAllowedOne) {
+  Site site;
+  site.access = lists("allow = [\"spf:friend.example\"]");
+  const IpAddress address = IpAddress::parse("192.0.2.9").value();
+  EXPECT_EQ(site.standing_of(address), Standing::Stranger);
+  const auto table = published("friend.example", "192.0.2.0/24");
+  EXPECT_EQ(site.standing_of(address, table.get()), Standing::Allowed);
 }
 
 // An address with two names; `second` is what asking for the second one's addresses gave.
@@ -269,8 +309,12 @@ TEST(AccessSettings, TellsWhatIsWrongWithAnEntryAndWhatIsMeant) {
   for (const auto& [toml, told] : std::vector<BadEntry>{
            {"allow = [\"helo:mx.example.org\"]",
             "t:2:10: access.allow: found \"helo:mx.example.org\", which anybody can say; allowed "
-            "here: an address, a network, or \"ptr:NAME\", \"ptr:.NAME\" (a name that the reverse "
-            "DNS confirms)"},
+            "here: an address, a network, \"ptr:NAME\", \"ptr:.NAME\" (a name that the reverse "
+            "DNS confirms), or \"spf:DOMAIN\" (the networks that the domain publishes)"},
+           {"allow = [\"spf:org\"]", "found \"spf:org\"; allowed: an address"},
+           {"allow = [\"spf:.example.org\"]", "found \"spf:.example.org\"; allowed: an address"},
+           {"allow = [\"spf:example.org\"]\ndeny = [\"spf:Example.org\"]",
+            "spf:Example.org stands in the allow list too"},
            {"allow = [\"from:a@example.org\"]", "which anybody can say"},
            {"allow = [\"ptr:.org\"]", "found \"ptr:.org\"; allowed: an address"},
            {"allow = [\"mx.example.org\"]", "did you mean \"ptr:mx.example.org\"?"},
