@@ -78,10 +78,31 @@ Weight read_weight(conf::Reader& section, std::string_view key, Weight weight, b
   return weight;
 }
 
+// A test that no setting can touch, all the same named in the file.
+void refuse_weight_of(conf::Reader& section, const Test& test) {
+  const auto dot = test.name.find('.');
+  const std::string_view family = test.name.substr(0, dot);
+  if (dot == std::string_view::npos || !section.has(family)) {
+    return;
+  }
+  conf::Reader below = section.section(family);
+  const std::string_view key = test.name.substr(dot + 1);
+  if (!below.has(key)) {
+    return;
+  }
+  conf::Reader::WordOrScore known;
+  below.word_or_score(key, known, {"off", "observe", "require"}, kScores);
+  below.error(key, family == "relay"
+                       ? "refuses under every posture, and cannot be weighed; networks "
+                         "that may relay through us stand in networks.relay"
+                       : "cannot be weighed");
+}
+
 // "helo.unqualified" is the key `unqualified` of the table `helo`.
 void read_tests(conf::Reader section, Policy& policy) {
   for (const Test* test : all_tests()) {
     if (test->is_fixed) {
+      refuse_weight_of(section, *test);
       continue;
     }
     const auto dot = test->name.find('.');

@@ -50,11 +50,13 @@ struct SessionRecord {
   std::uint32_t errors = 0;     // lines that were no good commands
   std::uint32_t commands = 0;
   std::uint64_t message_octets = 0;
-  std::string tls;              // "TLSv1.3"; empty: plaintext
-  std::string backend;          // the endpoint that was used last; empty: none was opened
-  std::string backend_trouble;  // the first trouble with it
+  std::string tls;                    // "TLSv1.3"; empty: plaintext
+  bool is_starttls_withheld = false;  // its last handshake failed
+  std::string backend;                // the endpoint that was used last; empty: none was opened
+  std::string backend_trouble;        // the first trouble with it
   // The hardest of its recipients; if none was judged, that of the client alone.
   std::unique_ptr<const Verdict> verdict;  // on the heap: most of a session none is there
+  std::string verdict_about;               // whose it is, "<u@example.org>"; empty: the client's
   std::uint32_t relay_attempts = 0;        // recipients that are not ours
   std::uint32_t discarded = 0;             // messages that were accepted and thrown away
   std::uint32_t unknown_recipients = 0;    // those that the backend does not have

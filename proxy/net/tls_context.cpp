@@ -71,6 +71,19 @@ Result<void> show(SSL_CTX* context, const TlsIdentity& identity) {
   return boost::system::in_place_value;
 }
 
+std::string fingerprint_of(const std::vector<TlsIdentity>& identities) {
+  std::string all;
+  for (const TlsIdentity& identity : identities) {
+    for (const X509Pointer& certificate : identity.certificate.chain()) {
+      std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+      unsigned length = 0;
+      X509_digest(certificate.get(), EVP_sha256(), digest.data(), &length);
+      all.append(digest.begin(), digest.begin() + length);
+    }
+  }
+  return all;
+}
+
 // What a key of tickets takes.
 std::vector<unsigned char> room_for_ticket_key(SSL_CTX* context) {
   return std::vector<unsigned char>(
@@ -141,6 +154,7 @@ Result<TlsContext::Pointer> TlsContext::for_server(const std::vector<TlsIdentity
   SSL_CTX_callback_ctrl(out->default_.get(), SSL_CTRL_SET_TLSEXT_SERVERNAME_CB,
                         reinterpret_cast<void (*)()>(choose));
   SSL_CTX_set_tlsext_servername_arg(out->default_.get(), out.get());
+  out->fingerprint_ = fingerprint_of(identities);
   auto named = out->add_names(identities);
   if (!named) {
     return named.error();

@@ -47,6 +47,8 @@ class TlsContext {
   TlsContext& operator=(const TlsContext&) = delete;
   ~TlsContext() = default;
 
+  // Clients are shown the same certificates.
+  bool shows_what(const TlsContext& other) const { return fingerprint_ == other.fingerprint_; }
   // Tickets that `former` gave out are good here as well.
   void keep_tickets_of(const TlsContext& former) const;
   // Before a handshake. Where the key is too old it is forgotten, and with it all tickets: whose
@@ -71,6 +73,7 @@ class TlsContext {
   std::vector<Context> others_;
   std::map<std::string, ssl_ctx_st*, std::less<>> by_name_;
   std::string peer_name_;
+  std::string fingerprint_;                     // of all certificates that are shown
   mutable std::optional<TimePoint> key_since_;  // of the tickets; none: not used yet
 };
 

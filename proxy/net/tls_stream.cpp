@@ -133,6 +133,11 @@ Io TlsStream::outcome(int result, bool was_reading) {
   return end_;
 }
 
+bool TlsStream::is_refused() const {
+  return end_.status == Io::Status::Broken &&
+         end_.error == ErrorCode(EPROTO, boost::system::system_category());
+}
+
 bool TlsStream::has_pending() const {
   return end_.status != Io::Status::Done || SSL_pending(ssl_.get()) > 0;
 }

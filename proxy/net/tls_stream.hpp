@@ -39,6 +39,8 @@ class TlsStream {
   void close();
 
   TlsFacts facts() const;
+  // What ended it was an alert or a breach of the protocol, not the end of the connection.
+  bool is_refused() const;
   // "no shared cipher"; of the last Broken.
   const std::string& error_text() const { return error_text_; }
 

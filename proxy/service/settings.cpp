@@ -118,7 +118,8 @@ void warn_of_unused_policies(conf::Reader& root, const Settings& settings) {
   }
 }
 
-LoadedSettings read_settings(const conf::Document& document, conf::FileSource& files) {
+LoadedSettings read_settings(const conf::Document& document, conf::FileSource& files,
+                             session::TlsFiles tls_files) {
   LoadedSettings loaded;
   Settings& settings = loaded.settings;
   conf::Reading reading(document, files);
@@ -135,7 +136,7 @@ LoadedSettings read_settings(const conf::Document& document, conf::FileSource& f
   settings.runtime.dns_budget = settings.fixed.dns.budget;
   settings.runtime.limits = session::read_limits(root.section("limits"));
   settings.runtime.memory = filters::memory::read_settings(root.section("memory"));
-  settings.runtime.tls = session::read_tls(root.section("tls"));
+  settings.runtime.tls = session::read_tls(root.section("tls"), tls_files);
   settings.fixed.log = session::read_log(root.section("log"));
   settings.fixed.control = control::read_control(root.section("control"));
   settings.runtime.log_events = settings.fixed.log.events;
@@ -152,13 +153,14 @@ LoadedSettings read_settings(const conf::Document& document, conf::FileSource& f
   return loaded;
 }
 
-LoadedSettings from(const Result<conf::Document>& document, conf::FileSource& files) {
+LoadedSettings from(const Result<conf::Document>& document, conf::FileSource& files,
+                    session::TlsFiles tls_files = session::TlsFiles::Read) {
   if (!document) {
     LoadedSettings loaded;
     loaded.errors.push_back(document.error().text);
     return loaded;
   }
-  return read_settings(*document, files);
+  return read_settings(*document, files, tls_files);
 }
 
 }  // namespace
@@ -170,6 +172,11 @@ LoadedSettings load_settings(const std::string& path, conf::FileSource& files) {
 LoadedSettings load_settings(const std::string& path) {
   conf::RealFiles files;
   return load_settings(path, files);
+}
+
+LoadedSettings load_settings_without_keys(const std::string& path) {
+  conf::RealFiles files;
+  return from(conf::Document::load(path, files), files, session::TlsFiles::Leave);
 }
 
 LoadedSettings parse_settings(std::string_view toml, const std::string& name) {

@@ -43,6 +43,8 @@ struct LoadedSettings {
 // Reads and checks the file and all files that it names, from `files` or from the disk.
 LoadedSettings load_settings(const std::string& path, conf::FileSource& files);
 LoadedSettings load_settings(const std::string& path);
+// For who does not serve: certificates and keys are left unread, which only root may read.
+LoadedSettings load_settings_without_keys(const std::string& path);
 // The same for text; `name` stands in messages, relative list files are found beside `name`.
 LoadedSettings parse_settings(std::string_view toml, const std::string& name);
 

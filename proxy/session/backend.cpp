@@ -17,6 +17,10 @@ constexpr std::size_t kReplyRead = 8192;
 
 }  // namespace
 
+bool lead_to_the_same(const BackendSettings& one, const BackendSettings& other) {
+  return one.address == other.address && one.identity == other.identity && one.tls == other.tls;
+}
+
 net::Io Backend::Connection::read_some(std::span<char> into) {
   const net::Io io = tls ? tls->read_some(into) : net::read_some(socket, into);
   reads_after_writing = io.waits_for_other;
@@ -208,7 +212,7 @@ bool Backend::read_now() {
 
 void Backend::finish_question() {
   smtp::ClientDialog& dialog = connection_->dialog;
-  if (dialog.has_learned()) {
+  if (dialog.has_learned() && is_current()) {
     context_.backend_capabilities = dialog.capabilities();
   }
   if (!dialog.trouble().empty()) {
@@ -220,7 +224,7 @@ void Backend::finish_question() {
 }
 
 void Backend::tell_change(bool is_up) {
-  if (context_.backend_is_up == is_up) {
+  if (context_.backend_is_up == is_up || !is_current()) {
     return;
   }
   context_.backend_is_up = is_up;

@@ -18,6 +18,9 @@
 
 namespace smtpguard::session {
 
+// What is learned of one holds for the other.
+bool lead_to_the_same(const BackendSettings& one, const BackendSettings& other);
+
 class Backend {
  public:
   // `wait` is the session's one wait; `config` and the rest outlive this.
@@ -73,6 +76,8 @@ class Backend {
   net::Awaitable<void> receive(TimePoint deadline);
   // Reads what is there; false: nothing was.
   bool read_now();
+  // A reload may have named another backend since the session began.
+  bool is_current() const { return lead_to_the_same(settings_, context_.config->backend); }
   void finish_question();
   void keep_early_refusal();
   void tell_change(bool is_up);

@@ -26,10 +26,9 @@ smtp::Reply refusal_of(smtp::BodyFault fault) {
 }  // namespace
 
 net::Awaitable<BodyRelay::Outcome> BodyRelay::run(std::string preface) {
-  BodyPace pace(to_number(context_.config->limits.data_rate), context_.config->limits.data_timeout,
-                SteadyClock::now());
+  BodyPace pace(limits_.rate, limits_.patience, SteadyClock::now());
   for (int pieces = 1;; ++pieces) {
-    const TimePoint deadline = std::min(pace.deadline(), session_deadline_);
+    const TimePoint deadline = std::min(pace.deadline(), limits_.session_deadline);
     const ClientChannel::Fill got = co_await client_.fill(deadline, true, kScratch);
     if (got == ClientChannel::Fill::Nudge) {
       continue;  // a stop waits for the message
@@ -50,7 +49,7 @@ net::Awaitable<BodyRelay::Outcome> BodyRelay::run(std::string preface) {
     if (is_complete) {
       co_return refusal_ ? Outcome::Refused : Outcome::Complete;
     }
-    if (refusal_ && decoder_.octets() > size_limit_ * kDiscardFactor) {
+    if (refusal_ && decoder_.octets() > limits_.size * kDiscardFactor) {
       co_return Outcome::TooMuch;
     }
     if (pieces % kPiecesInARow == 0) {
@@ -72,7 +71,7 @@ bool BodyRelay::convert(std::string_view& input) {
         refuse(refusal_of(piece.fault), "message.framing");
         break;
       case Kind::End:
-        if (!refusal_ && decoder_.octets() <= size_limit_) {
+        if (!refusal_ && decoder_.octets() <= limits_.size) {
           encoder_.end(out);
         }
         return true;
@@ -83,9 +82,9 @@ bool BodyRelay::convert(std::string_view& input) {
 }
 
 net::Awaitable<void> BodyRelay::pass_on() {
-  if (!refusal_ && decoder_.octets() > size_limit_) {
+  if (!refusal_ && decoder_.octets() > limits_.size) {
     refuse(smtp::make_reply(552, "5.3.4",
-                            fmt::format("message too big: the limit is {} octets", size_limit_)),
+                            fmt::format("message too big: the limit is {} octets", limits_.size)),
            "message.size");
   }
   if (refusal_ || is_discarding_) {

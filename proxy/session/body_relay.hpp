@@ -34,6 +34,8 @@ class BodyRelay {
   struct Limits {
     smtp::BodyRules rules;
     std::uint64_t size;
+    std::uint64_t rate;     // octets a second
+    Milliseconds patience;  // for each block
     TimePoint session_deadline;
   };
 
@@ -41,8 +43,7 @@ class BodyRelay {
       : context_(context),
         client_(client),
         backend_(backend),
-        size_limit_(limits.size),
-        session_deadline_(limits.session_deadline),
+        limits_(limits),
         decoder_(limits.rules) {}
 
   // The message is read to its end and given to nobody.
@@ -68,8 +69,7 @@ class BodyRelay {
   Context& context_;
   ClientChannel& client_;
   Backend& backend_;
-  std::uint64_t size_limit_;
-  TimePoint session_deadline_;
+  Limits limits_;
   smtp::DataDecoder decoder_;
   smtp::DataEncoder encoder_;
   std::optional<smtp::Reply> refusal_;

@@ -105,7 +105,7 @@ net::Awaitable<bool> ClientChannel::write(std::string_view bytes) {
   if (io.status == net::Io::Status::Done && io.count == bytes.size()) {
     co_return true;
   }
-  const TimePoint deadline = SteadyClock::now() + context_.config->limits.write_timeout;
+  const TimePoint deadline = SteadyClock::now() + write_timeout_;
   std::string rest(bytes.substr(io.count));
   std::size_t from = 0;
   while (from < rest.size()) {

@@ -22,8 +22,12 @@ class ClientChannel {
   // Why the client is gone.
   enum class Loss : std::uint8_t { None, Closed, Reset, NotReading, Aborted };
 
-  ClientChannel(Context& context, net::Socket socket)
-      : context_(context), socket_(std::move(socket)), wait_(context.wheel) {}
+  // `write_timeout`: for the client to take a reply.
+  ClientChannel(Context& context, net::Socket socket, Milliseconds write_timeout)
+      : context_(context),
+        write_timeout_(write_timeout),
+        socket_(std::move(socket)),
+        wait_(context.wheel) {}
 
   // Waits until take() has something to give. `read_at_once`: try before waiting (in a body, where
   // more is likely there already).
@@ -69,6 +73,7 @@ class ClientChannel {
   net::Io write_some(std::string_view bytes);
 
   Context& context_;
+  Milliseconds write_timeout_;
   net::Socket socket_;
   net::SocketWait wait_;
   std::unique_ptr<net::TlsStream> tls_;  // goes before its socket

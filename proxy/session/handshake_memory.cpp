@@ -8,21 +8,37 @@ IpAddress key_of(const IpAddress& client) {
 }
 }  // namespace
 
-void HandshakeMemory::remember(const IpAddress& client, TimePoint until) {
+void HandshakeMemory::on_failure(const IpAddress& client, Failure failure, TimePoint now,
+                                 TimePoint until) {
   const IpAddress key = key_of(client);
-  if (!until_.insert_or_assign(key, until).second) {
+  const auto [place, is_new] = entries_.try_emplace(key);
+  const bool failed_lately = !is_new && now < place->second.until;
+  place->second = {until, failure == Failure::Refused || failed_lately};
+  if (!is_new) {
     return;
   }
   order_.push_back(key);
   if (order_.size() > kMost) {
-    until_.erase(order_.front());
+    entries_.erase(order_.front());
     order_.pop_front();
   }
 }
 
+void HandshakeMemory::on_success(const IpAddress& client) {
+  const auto found = entries_.find(key_of(client));
+  if (found != entries_.end()) {
+    found->second = {};
+  }
+}
+
+void HandshakeMemory::forget_all() {
+  entries_.clear();
+  order_.clear();
+}
+
 bool HandshakeMemory::knows(const IpAddress& client, TimePoint now) const {
-  const auto found = until_.find(key_of(client));
-  return found != until_.end() && now < found->second;
+  const auto found = entries_.find(key_of(client));
+  return found != entries_.end() && found->second.is_certain && now < found->second.until;
 }
 
 }  // namespace smtpguard::session

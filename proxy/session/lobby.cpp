@@ -145,6 +145,7 @@ void Lobby::read_proxy_header(Held visitor) {
     return wait(std::move(visitor), deadline);
   }
   visitor->proxy_header.reset();
+  visitor->named = SteadyClock::now();
   if (!parsed.header.is_local) {
     visitor->client = parsed.header.source;
     visitor->local = parsed.header.destination;
@@ -179,7 +180,7 @@ void Lobby::admit(Held visitor) {
 void Lobby::greet(Held visitor) {
   Inquiry& inquiry = *visitor->inquiry;
   const GreetingSettings& greeting = visitor->greeting();
-  inquiry.investigation.pursue(visitor->began);
+  inquiry.investigation.pursue(visitor->named);
   if (visitor->is_greeted_at_once() || greeting.greet_delay == 0ms) {
     inquiry.has_waited = !visitor->is_greeted_at_once();
     return let_in(std::move(visitor));
@@ -191,7 +192,7 @@ void Lobby::greet(Held visitor) {
   // A visitor that still waits when the early window is over waits for the answers alone. Whose
   // name turns out to be known good waits no longer.
   inquiry.investigation.call_when_answered([&waiting = *visitor] {
-    if (SteadyClock::now() >= waiting.began + waiting.greeting().greet_delay) {
+    if (SteadyClock::now() >= waiting.named + waiting.greeting().greet_delay) {
       waiting.cancel();
     }
   });
@@ -200,7 +201,7 @@ void Lobby::greet(Held visitor) {
       waiting.cancel();
     }
   });
-  const TimePoint deadline = visitor->began + greeting.greet_delay;
+  const TimePoint deadline = visitor->named + greeting.greet_delay;
   wait(std::move(visitor), deadline);
 }
 
@@ -216,8 +217,8 @@ void Lobby::on_early_window(Held visitor) {
     case net::Io::Status::WouldBlock: {
       const TimePoint now = visitor->is_expired ? std::max(SteadyClock::now(), visitor->deadline)
                                                 : SteadyClock::now();
-      const TimePoint window_end = visitor->began + visitor->greeting().greet_delay;
-      const TimePoint last = visitor->began + visitor->greeting().greet_max;
+      const TimePoint window_end = visitor->named + visitor->greeting().greet_delay;
+      const TimePoint last = visitor->named + visitor->greeting().greet_max;
       if (visitor->is_greeted_at_once()) {
         break;
       }
@@ -270,7 +271,6 @@ void Lobby::dismiss(Held visitor, Ending ending, std::string_view detail) {
                          fmt::format("{} {} (session {})", visitor->config->hostname,
                                      is_stop ? "is closing, please try again" : detail, facts.id));
     net::write_some(visitor->socket, reply.to_wire());
-    record.deferred = 1;
     context_.log.reply(facts, nullptr, reply);
   }
   if (visitor->inquiry) {

@@ -69,6 +69,7 @@ class Lobby {
     std::shared_ptr<const ListenerSettings> listener;
     std::shared_ptr<const RuntimeConfig> config;
     TimePoint began = SteadyClock::now();
+    TimePoint named = began;  // since when we know who it is: a front end may take its time
     std::string id = make_session_id();
     std::unique_ptr<std::string> proxy_header;  // while it is being read
     Admission::Ticket ticket;

@@ -95,7 +95,7 @@ Session::Session(Context& context, Arrival arrival)
       ledger_entry_(context.ledger == nullptr
                         ? Ledger::Entry()
                         : context.ledger->open(facts_.id, facts_.client.to_string())),
-      client_(context, std::move(arrival.socket)),
+      client_(context, std::move(arrival.socket), config_->limits.write_timeout),
       backend_(context, config_->backend, client_.wait()),
       dialog_(config_->hostname, facts_.id, dialog_limits(config_->limits)),
       command_deadline_(SteadyClock::now() + config_->limits.command_timeout),
@@ -173,7 +173,8 @@ net::Awaitable<void> Session::ask(const smtp::Question& question) {
 net::Awaitable<void> Session::relay_body() {
   body_began_ = SteadyClock::now();
   BodyRelay relay(context_, client_, backend_,
-                  {body_rules(), dialog_.offer().message_size, session_deadline_});
+                  {body_rules(), dialog_.offer().message_size, to_number(config_->limits.data_rate),
+                   config_->limits.data_timeout, session_deadline_});
   const bool is_discarded = dialog_.is_discarding();
   if (is_discarded) {
     relay.discard();
@@ -217,39 +218,6 @@ net::Awaitable<void> Session::relay_body() {
   }
 }
 
-// Order matters: what came before our go-ahead is no part of the handshake and no command either.
-net::Awaitable<void> Session::start_tls(const smtp::Reply& go_ahead) {
-  client_.discard_input();
-  const std::string bytes = go_ahead.to_wire();
-  const bool taken = co_await client_.write(bytes);
-  if (!taken) {
-    is_ended_ = true;
-    co_return;
-  }
-  const TimePoint deadline =
-      std::min(SteadyClock::now() + config_->tls.handshake_timeout, session_deadline_);
-  const std::string trouble = co_await client_.start_tls(config_->tls.context, deadline);
-  if (!trouble.empty()) {
-    record_.ending = Ending::TlsFailed;
-    record_.ending_detail = trouble;
-    context_.log.tls_failed(facts_, trouble);
-    if (client_.lost() != ClientChannel::Loss::Aborted) {
-      context_.failed_handshakes.remember(facts_.client.address,
-                                          SteadyClock::now() + config_->tls.retry_after);
-    }
-    is_ended_ = true;
-    co_return;
-  }
-  const TlsFacts agreed = client_.tls()->facts();
-  record_.tls = agreed.protocol;
-  context_.log.tls(facts_, agreed);
-  facts_.helo.clear();
-  facts_.is_esmtp = false;
-  dialog_.on_tls_established();
-  dialog_.set_offer(offer());
-  command_deadline_ = SteadyClock::now() + config_->limits.command_timeout;
-}
-
 smtp::Reply Session::with_id(smtp::Reply reply) const {
   reply.lines.front() += fmt::format(" (session {})", facts_.id);
   return reply;
@@ -275,12 +243,14 @@ void Session::tell(const smtp::Note& note) {
 void Session::log_reply(const smtp::Action& action) {
   const smtp::Reply& reply = action.reply;
   const bool is_dropped = std::exchange(is_dropped_, false);
-  const bool is_refusal = !action.is_complaint || is_dropped;
+  const smtp::Verb verb = dialog_.verb_in_hand();
+  const bool is_of_mail =
+      verb == smtp::Verb::Mail || verb == smtp::Verb::Rcpt || verb == smtp::Verb::Data;
+  const bool is_refusal = is_dropped || (is_of_mail && !action.is_complaint && !dialog_.gave_up());
   record_.errors += action.is_complaint ? 1U : 0U;
   record_.refused += reply.is_permanent_failure() && is_refusal ? 1U : 0U;
   record_.deferred += reply.is_temporary_failure() && is_refusal ? 1U : 0U;
-  is_data_refused_ =
-      dialog_.verb_in_hand() == smtp::Verb::Data && !body_reply_is_due_ && !reply.is_positive();
+  is_data_refused_ = verb == smtp::Verb::Data && !body_reply_is_due_ && !reply.is_positive();
   if (is_dropped && reason_.empty()) {
     return;
   }
@@ -309,10 +279,11 @@ void Session::log_reply(const smtp::Action& action) {
     context_.log.reply(facts_, nullptr, reply);
     return;
   }
-  switch (dialog_.verb_in_hand()) {
+  switch (verb) {
     case smtp::Verb::Helo:
     case smtp::Verb::Ehlo:
-      context_.log.helo(facts_);
+      context_.log.helo(facts_, is_starttls_withheld());
+      record_.is_starttls_withheld = record_.is_starttls_withheld || is_starttls_withheld();
       break;
     case smtp::Verb::Mail:
       context_.log.mail(facts_, command, reply, std::exchange(reason_, {}));
@@ -328,8 +299,8 @@ void Session::log_reply(const smtp::Action& action) {
       break;
     default:
       if (!reply.is_positive()) {
-        const std::string verb(smtp::to_string(dialog_.verb_in_hand()));
-        context_.log.reply(facts_, &verb, reply);
+        const std::string said(smtp::to_string(verb));
+        context_.log.reply(facts_, &said, reply);
       }
       break;
   }
@@ -352,7 +323,6 @@ void Session::finish() {
     const smtp::Reply farewell = smtp::make_reply(
         421, "4.3.2", fmt::format("{} is closing, please try again", config_->hostname));
     client_.write_at_once(farewell.to_wire());
-    ++record_.deferred;
     context_.log.reply(facts_, nullptr, farewell);
   }
   record_.commands = dialog_.commands();
@@ -424,8 +394,11 @@ void Session::stop_now() {
 
 smtp::Offer Session::offer() const {
   smtp::Offer offer;
+  // After a reload that named another backend, what is known of that one is not for our session.
   offer.capabilities =
-      context_.backend_capabilities.value_or(smtp::capabilities_before_any_backend());
+      lead_to_the_same(config_->backend, context_.config->backend)
+          ? context_.backend_capabilities.value_or(smtp::capabilities_before_any_backend())
+          : dialog_.offer().capabilities;
   const std::uint64_t ours = to_number(config_->limits.message_size);
   const std::uint64_t theirs = offer.capabilities.size;
   offer.message_size = theirs == 0 ? ours : std::min(ours, theirs);

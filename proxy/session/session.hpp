@@ -72,6 +72,7 @@ class Session : public boost::intrusive::list_base_hook<
   net::Awaitable<void> ask(const smtp::Question& question);
   net::Awaitable<void> relay_body();
   net::Awaitable<void> start_tls(const smtp::Reply& go_ahead);
+  void remember_failed_handshake();
   net::Awaitable<void> judge();
   void judge_sender();
   net::Awaitable<void> judge_recipient();
@@ -102,6 +103,9 @@ class Session : public boost::intrusive::list_base_hook<
   // "after RCPT"
   std::string where() const;
   smtp::Offer offer() const;
+  bool is_starttls_withheld() const {
+    return facts_.is_esmtp && dialog_.offer().start_tls == smtp::StartTls::Withheld;
+  }
   smtp::BodyRules body_rules() const;
   std::string trace_header() const;
   std::string tag_header() const;

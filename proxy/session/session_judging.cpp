@@ -125,8 +125,8 @@ net::Awaitable<void> Session::judge_recipient() {
   }
   be_quiet_if_known();
   const filters::Verdict verdict = inquiry_->judge.of_recipient(facts_);
-  facts_.recipient.reset();
   tell(verdict);
+  facts_.recipient.reset();
   record_.relay_attempts += verdict.rule.starts_with("relay.") ? 1U : 0U;
   smtp::Judgement judgement;
   switch (verdict.kind) {
@@ -171,6 +171,8 @@ void Session::tell(const filters::Verdict& verdict) {
   tell_findings(verdict);
   if (!record_.verdict || is_worth_more(verdict, *record_.verdict)) {
     record_.verdict = std::make_unique<const filters::Verdict>(verdict);
+    record_.verdict_about =
+        facts_.recipient ? fmt::format("<{}>", facts_.recipient->address()) : "";
   }
 }
 

@@ -106,8 +106,13 @@ void add_reasons(LogLine& line, std::string_view key, const std::vector<std::str
 }
 
 // What was decided, why, and what the next stricter posture would have done.
-void add_verdict(LogLine& line, const filters::Verdict& verdict) {
+void add_verdict(LogLine& line, const SessionRecord& record) {
+  const filters::Verdict& verdict = *record.verdict;
   line.add("verdict", to_string(verdict.kind));
+  // Beside a message that was delivered it would not be understood else.
+  if (verdict.refuses() && record.delivered != 0 && !record.verdict_about.empty()) {
+    line.add("about", record.verdict_about);
+  }
   if (!verdict.rule.empty()) {
     line.add("rule", verdict.rule);
   }
@@ -220,12 +225,15 @@ void SessionLog::early(const SessionFacts& facts, const OutOfTurn& bytes) {
   });
 }
 
-void SessionLog::helo(const SessionFacts& facts) {
+void SessionLog::helo(const SessionFacts& facts, bool is_starttls_withheld) {
   if (!tells_events_of(facts)) {
     return;
   }
   write(Severity::Info, facts, "helo", [&](LogLine& line) {
     line.add("verb", facts.is_esmtp ? "EHLO" : "HELO").add("name", facts.helo);
+    if (is_starttls_withheld) {
+      line.add("starttls", "withheld");
+    }
   });
 }
 
@@ -367,10 +375,12 @@ void SessionLog::end(const SessionFacts& facts, const SessionRecord& record, Tim
     }
     if (!record.tls.empty()) {
       line.add("tls", record.tls);
+    } else if (record.is_starttls_withheld) {
+      line.add("starttls", "withheld");
     }
     add_misbehaviour(line, facts.misbehaviour);
     if (record.verdict) {
-      add_verdict(line, *record.verdict);
+      add_verdict(line, record);
     }
     if (record.relay_attempts != 0) {
       line.add_number("relay_attempts", record.relay_attempts);

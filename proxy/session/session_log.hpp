@@ -48,7 +48,7 @@ class SessionLog {
   // It is known good, and by what.
   void known(const filters::SessionFacts& facts);
   void early(const filters::SessionFacts& facts, const OutOfTurn& bytes);
-  void helo(const filters::SessionFacts& facts);
+  void helo(const filters::SessionFacts& facts, bool is_starttls_withheld);
   void tls(const filters::SessionFacts& facts, const TlsFacts& agreed);
   void tls_failed(const filters::SessionFacts& facts, std::string_view why);
   void mail(const filters::SessionFacts& facts, const smtp::Command& command,

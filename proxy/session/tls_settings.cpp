@@ -90,8 +90,9 @@ void check_keys(conf::Reader& section, const std::vector<Pem>& keys) {
 
 }  // namespace
 
-TlsSettings read_tls(conf::Reader section) {
-  TlsSettings tls;
+namespace {
+
+std::vector<net::TlsIdentity> read_identities(conf::Reader& section) {
   const std::vector<Pem> certificates = read_files(section, "certificates");
   const std::vector<Pem> keys = read_files(section, "keys");
   check_keys(section, keys);
@@ -107,6 +108,20 @@ TlsSettings read_tls(conf::Reader section) {
     if (key) {
       identities.push_back({std::move(*certificate), std::move(*key)});
     }
+  }
+  return identities;
+}
+
+}  // namespace
+
+TlsSettings read_tls(conf::Reader section, TlsFiles files) {
+  TlsSettings tls;
+  tls.has_certificates = !section.files("certificates").empty();
+  std::vector<net::TlsIdentity> identities;
+  if (files == TlsFiles::Read) {
+    identities = read_identities(section);
+  } else {
+    section.files("keys");
   }
   section.duration("handshake_timeout", tls.handshake_timeout,
                    {Milliseconds(1000), Milliseconds(300'000)});

@@ -16,12 +16,16 @@ class Reader;
 namespace smtpguard::session {
 
 struct TlsSettings {
+  bool has_certificates = false;     // are named, good or not
   net::TlsContext::Pointer context;  // null: STARTTLS is not offered
   Milliseconds handshake_timeout{30'000};
   Milliseconds retry_after{3'600'000};  // until STARTTLS is offered again to whom it failed
 };
 
-TlsSettings read_tls(conf::Reader section);
+// Keys are readable to root only: who does not speak TLS leaves certificates and keys unread.
+enum class TlsFiles : bool { Read, Leave };
+
+TlsSettings read_tls(conf::Reader section, TlsFiles files);
 // tls, ca_file and tls_name of [backend]; null: nothing is spoken but plaintext.
 net::TlsContext::Pointer read_backend_tls(conf::Reader& section, smtp::BackendTls mode);
 

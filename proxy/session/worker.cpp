@@ -136,8 +136,12 @@ void Worker::reconfigure(std::shared_ptr<const RuntimeConfig> config,
     }
   }
   const BackendSettings before = context_.config->backend;
-  if (config->tls.context && context_.config->tls.context) {
-    config->tls.context->keep_tickets_of(*context_.config->tls.context);
+  const net::TlsContext::Pointer former = context_.config->tls.context;
+  if (config->tls.context && former) {
+    config->tls.context->keep_tickets_of(*former);
+  }
+  if (former && config->tls.context && !config->tls.context->shows_what(*former)) {
+    context_.failed_handshakes.forget_all();
   }
   context_.config = std::move(config);
   context_.log.tell_events(context_.config->log_events);
@@ -163,7 +167,7 @@ void Worker::reconfigure(std::shared_ptr<const RuntimeConfig> config,
   listeners_.splice(listeners_.end(), fresh);
   recover();
   const BackendSettings& now = context_.config->backend;
-  if (now.address != before.address || now.identity != before.identity || now.tls != before.tls) {
+  if (!lead_to_the_same(now, before)) {
     context_.backend_capabilities.reset();
     context_.backend_is_up.reset();
     learn_capabilities();
@@ -297,7 +301,7 @@ void Worker::stop_gently() {
   for (Session& session : sessions_) {
     session.stop_gently();
   }
-  wheel_.arm(patience_, SteadyClock::now() + context_.config->limits.drain_timeout);
+  wheel_.arm(patience_, SteadyClock::now() + drain_time());
   // Behind the cancelled waits of the visitors, which say 421 and go.
   net::asio::post(io_, [this] { end_if_done(); });
 }
@@ -305,7 +309,7 @@ void Worker::stop_gently() {
 void Worker::end_of_patience() {
   // A visitor that leaves tells nobody, so who retires looks now and then.
   const TimePoint now = SteadyClock::now();
-  if (!is_stopping_ && now < retired_at_ + context_.config->limits.drain_timeout) {
+  if (!is_stopping_ && now < retired_at_ + drain_time()) {
     wheel_.arm(patience_, now + kRetiredLook);
   } else {
     stop_now();

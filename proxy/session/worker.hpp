@@ -54,11 +54,13 @@ class Worker {
   // Until retire(), stop_gently() or stop_now() was called and the last session has ended.
   void run();
 
-  // No new connections; who is here goes on as if nothing had happened, for drain_timeout.
+  // How long sessions may take to end; else drain_timeout, of the rules that they began under.
+  void drain_within(Milliseconds time) { drain_time_ = time; }
+  // No new connections; who is here goes on as if nothing had happened, for the time to drain.
   void retire();
 
   // No new connections; visitors and idle sessions get 421, transactions may end within
-  // drain_timeout.
+  // the time to drain.
   void stop_gently();
   void stop_now();
 
@@ -97,6 +99,9 @@ class Worker {
   void recover();
   void watch_lists();
   Listener* find_listener(const Endpoint& address);
+  Milliseconds drain_time() const {
+    return drain_time_.value_or(context_.config->limits.drain_timeout);
+  }
   void end_of_patience();
   void end_if_done();
   net::Awaitable<void> learn();
@@ -116,6 +121,7 @@ class Worker {
   boost::intrusive::list<Session, boost::intrusive::constant_time_size<false>> sessions_;
   net::SocketWait learning_{wheel_};
   Patience patience_{*this};
+  std::optional<Milliseconds> drain_time_;
   TimePoint retired_at_{};
   bool is_learning_ = false;
   bool is_retiring_ = false;

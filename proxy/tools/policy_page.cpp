@@ -361,7 +361,7 @@ void write_advice(Page& page, const session::RuntimeConfig& config,
         format_duration(patience)));
   }
   items.emplace_back("End lines with CR LF, never with LF alone.");
-  if (config.tls.context) {
+  if (config.tls.has_certificates) {
     items.emplace_back("TLS is offered (STARTTLS); 1.2 and 1.3 are spoken.");
   }
   items.push_back(fmt::format(

@@ -21,7 +21,7 @@ struct Options {
 
 void run(Options& options) {
   options.show.file = options.common->configuration_path();
-  const auto loaded = service::load_settings(options.show.file);
+  const auto loaded = service::load_settings_without_keys(options.show.file);
   if (!loaded.ok()) {
     fmt::print(stderr, "smtpguardctl: {}\n", fmt::join(loaded.errors, "\n"));
     throw CLI::RuntimeError(1);

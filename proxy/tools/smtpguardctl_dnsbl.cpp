@@ -62,7 +62,7 @@ struct Opened {
 Opened open(const Options& options) {
   const std::string path = options.common->configuration_path();
   Opened opened;
-  opened.loaded = service::load_settings(path);
+  opened.loaded = service::load_settings_without_keys(path);
   if (!opened.loaded.ok()) {
     fail(fmt::format("{}", fmt::join(opened.loaded.errors, "\n")));
   }

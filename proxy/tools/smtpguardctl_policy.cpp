@@ -54,7 +54,7 @@ std::string first_domain(const std::string& path, const std::string& otherwise) 
 
 void run(const Options& options) {
   const std::string path = options.common->configuration_path();
-  const auto loaded = service::load_settings(path);
+  const auto loaded = service::load_settings_without_keys(path);
   if (!loaded.ok()) {
     fail(fmt::format("{}", fmt::join(loaded.errors, "\n")));
   }

@@ -108,7 +108,7 @@ void run(const Options& options) {
   }
 
   const service::LoadedSettings loaded =
-      service::load_settings(options.common->configuration_path());
+      service::load_settings_without_keys(options.common->configuration_path());
   if (!loaded.ok()) {
     std::string all;
     for (const std::string& error : loaded.errors) {

@@ -201,10 +201,89 @@ def short_of_memory(suite):
     guard.stop()
 
 
+def another_backend(suite):
+    """A session that began before a reload goes on with the backend of that time, and teaches nobody else what that one can do."""
+    old, new = ScriptedBackend().start(), ScriptedBackend().start()
+    new.default = {"ehlo": b"250-new.example.net\r\n250-SIZE 60000000\r\n250 ENHANCEDSTATUSCODES\r\n"}
+    guard = new_guard(suite, "another-backend", old)
+    guard.log.wait_for(answers(old))
+    before, _ = talk(guard)
+    with before:
+        with open(guard.configuration) as file:
+            text = file.read()
+        with open(guard.configuration, "w") as file:
+            file.write(text.replace(at(old.address), at(new.address)))
+        mark = guard.log.mark()
+        guard.process.send_signal(signal.SIGHUP)
+        guard.log.wait_for("reloaded ", mark)
+        guard.log.wait_for(answers(new), mark)
+        for command, code in (("EHLO again.example", 250), (MAIL + " BODY=8BITMIME", 250), (RCPT, 250)):
+            before.ask(command, code)
+        expect(any(one.client == before.local for one in old.sessions), "the old session has changed its backend")
+        after, offered = talk(guard)
+        with after:
+            expect("8BITMIME" not in offered.text, f"the new backend's sessions learn from the old one: {offered.lines}")
+            after.ask(MAIL, 250)
+            after.quit()
+        expect(any(one.client == after.local for one in new.sessions), "the new session has the old backend")
+        before.quit()
+    told = [line for line in guard.log.find("backend .* answers", mark) if at(old.address) in line]
+    expect(not told, f"news of a backend that is gone: {told}")
+    guard.stop()
+
+
+def what_is_deferred(suite):
+    """4xx to anything but mail is no deferral: not in the summary, nor in status. Whose refusal it is is told beside a delivery."""
+    backend = ScriptedBackend().start()
+    guard = new_guard(suite, "deferred", backend)
+    client, _ = talk(guard)
+    with client:
+        client.transaction(messages.simple(messages.new_id()))
+        client.ask(MAIL, 250)
+        client.ask("RCPT TO:<someone@foreign.example>", 550)
+        client.quit()
+    told = fields(guard.summary(client.local))
+    expect((told["verdict"], told["about"], told["class"]) == ("refuse", "<someone@foreign.example>", "delivered"), str(told))
+    expect((told["delivered"], told["refused"], told["deferred"]) == ("1", "1", "0"), str(told))
+    client, _ = talk(guard)
+    with client:
+        guard.process.send_signal(signal.SIGTERM)
+        expect(client.reply().code == 421, "no 421")
+    told = fields(guard.summary(client.local))
+    expect((told["how"], told["deferred"]) == ("shutdown", "0"), str(told))
+    expect(guard.process.wait(20) == 0, "the status of the end")
+
+
+def slow_front_end(suite):
+    """The early window begins when the client is known, not when its front end connected."""
+    backend = ScriptedBackend().start()
+    guard = Guard(suite, "guard-slow-front-end", [("127.0.0.1", free_port())], backend.address,
+                  sections={"policy.default": {"greet_delay": '"1s"', "teaser": "true"}},
+                  listener_keys={"proxy_from": '["127.0.0.1"]'}).start()
+    for talks_early in (False, True):
+        with RawClient(guard.address) as client:
+            time.sleep(1.3)
+            client.send(b"PROXY TCP4 203.0.113.9 198.51.100.7 4000 25\r\n")
+            began = time.monotonic()
+            if talks_early:
+                time.sleep(0.3)
+                client.send(b"EHLO early.example\r\n")
+            expect(client.reply().code == 220, client.transcript[-1])
+            took = time.monotonic() - began
+            expect(talks_early or took >= 0.9, f"greeted {took:.2f} s after the header")
+            if talks_early:
+                expect(client.reply().code == 250, client.transcript[-1])
+            client.quit()
+    wait_until(lambda: len(guard.log.find("event=summary .*client=203.0.113.9:4000")) == 2, "two summaries")
+    early = guard.log.find(r"event=early what=early after=connect")
+    expect(len(early) == 1, f"noted as early: {early}")
+    guard.stop()
+
+
 def main():
     suite = Suite("lifetime", __doc__)
     for case in (probe_by_proxy_v1, ehlo_refused_later, down_and_up, stop_in_transaction, behind_the_dot,
-                 refusals_name_the_session, short_of_memory):
+                 refusals_name_the_session, short_of_memory, another_backend, what_is_deferred, slow_front_end):
         suite.case(case.__name__, case, suite)
     suite.finish()
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """STARTTLS with clients and backends: what is agreed on, what is forgotten, what is refused. Loopback only, no root: tls.py BINARY."""
+import contextlib
 import ssl
 import subprocess
 import time
@@ -220,7 +221,8 @@ def wrong_protocol_name(guard):
         client.ask("STARTTLS", 220)
         try:
             client.shake_hands(context(alpn=["http/1.1"]))
-        except (ssl.SSLError, OSError):
+        except ssl.SSLError as error:
+            expect("NO_APPLICATION_PROTOCOL" in str(error).upper().replace(" ", "_"), f"another error: {error}")
             return
         raise AssertionError("a client that wants to speak HTTP was served")
 
@@ -295,27 +297,59 @@ def reload_with_new_certificate(suite, folder):
     backend.stop()
 
 
-def failed_handshake_is_remembered(suite, section, backend):
-    guard = Guard(suite, "remembered", [("127.0.0.1", free_port())], backend.address,
-                  sections={"tls": dict(section, retry_after='"3s"')}).start()
-    with TlsClient(guard.address) as client:
+def fail_to_shake_hands(guard, how, source=None):
+    """"refuse": this is no TLS. "alert": the certificate is not believed. "cut": the line breaks."""
+    count = len(guard.log.find("how=tls-failed"))
+    with TlsClient(guard.address, source=source) as client:
         client.hello()
         client.ask("STARTTLS", 220)
-        client.send(EVIL)
-        client.socket.recv(1000)
-    wait_until(lambda: guard.log.find("how=tls-failed"), "the handshake fails")
-    with TlsClient(guard.address) as client:
-        expect("STARTTLS" not in client.hello().text, "STARTTLS is offered again")
-        client.ask("STARTTLS", 454)
-        client.quit()
-    with TlsClient(guard.address, source="127.0.0.9") as client:
-        client.start_tls()
-        client.quit()
+        if how == "alert":
+            with contextlib.suppress(ssl.SSLCertVerificationError):
+                client.shake_hands(ssl.create_default_context(), "mx.example.net")
+        elif how == "refuse":
+            client.send(EVIL)
+            client.socket.recv(1000)
+    wait_until(lambda: len(guard.log.find("how=tls-failed")) > count, "the handshake fails")
 
-    def is_offered():
-        with TlsClient(guard.address) as client:
-            return "STARTTLS" in client.hello().text
-    wait_until(is_offered, "STARTTLS is offered again after retry_after", step=0.3)
+
+def is_offered(guard, source=None):
+    with TlsClient(guard.address, source=source) as client:
+        offers = "STARTTLS" in client.hello().text
+        if not offers:
+            client.ask("STARTTLS", 454)
+    return offers
+
+
+def failed_handshake_is_remembered(suite, folder, backend):
+    """Who sent an alert, or no TLS at all, is not offered STARTTLS for a while, and the log says so. One broken line is forgiven,
+    our own networks are always offered it, and with another certificate all begins anew."""
+    pair = certificates.make(folder, "remembered", "ecdsa")
+    guard = Guard(suite, "remembered", [("127.0.0.1", free_port())], backend.address,
+                  sections={"tls": dict(certificates.settings(pair), retry_after='"3s"'),
+                            "networks": {"local": '["127.0.0.1/32"]'}}).start()
+    for how in ("refuse", "alert"):
+        fail_to_shake_hands(guard, how)
+        expect(is_offered(guard), f"{how}: our own network is punished")
+    for source, how in (("127.0.0.2", "refuse"), ("127.0.0.3", "alert")):
+        fail_to_shake_hands(guard, how, source)
+        mark = guard.log.mark()
+        expect(not is_offered(guard, source), f"{how}: STARTTLS is offered again")
+        for event in ("helo", "summary"):
+            wait_until(lambda: guard.log.find(f"event={event} .*starttls=withheld", mark), f"the {event} line says so")
+    expect(is_offered(guard, "127.0.0.9"), "somebody else is punished")
+    wait_until(lambda: is_offered(guard, "127.0.0.2"), "STARTTLS is offered again after retry_after", step=0.3)
+    fail_to_shake_hands(guard, "cut", "127.0.0.4")
+    expect(is_offered(guard, "127.0.0.4"), "a broken line is no refusal")
+    fail_to_shake_hands(guard, "cut", "127.0.0.4")
+    expect(not is_offered(guard, "127.0.0.4"), "offered after two broken lines")
+    fail_to_shake_hands(guard, "refuse", "127.0.0.5")
+    for is_new in (False, True):
+        if is_new:
+            certificates.make(folder, "remembered", "ecdsa")
+        mark = guard.log.mark()
+        guard.process.send_signal(1)  # SIGHUP
+        wait_until(lambda: guard.log.find("reloaded ", mark), "the reload")
+        expect(is_offered(guard, "127.0.0.5") == is_new, f"after a reload, new certificate: {is_new}")
     guard.stop()
 
 
@@ -450,7 +484,7 @@ def main():
     suite.case("guard-still-good", guard.stop, always=True)
     suite.case("reload", reload_with_new_certificate, suite, folder)
     suite.case("no-certificate", plain_is_plain, suite)
-    suite.case("failed-handshake-is-remembered", failed_handshake_is_remembered, suite, section, backend)
+    suite.case("failed-handshake-is-remembered", failed_handshake_is_remembered, suite, folder, backend)
     authority = certificates.make(folder, "authority", "ecdsa", ("authority.example.net",))
     stranger = certificates.make(folder, "stranger", "ecdsa", ("stranger.example.net",))
     pair = certificates.make(folder, "backend", "ecdsa", ("backend.example.net",), authority=authority)

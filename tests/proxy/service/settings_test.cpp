@@ -425,5 +425,16 @@ TEST(SettingsInForce, NameEveryKeyThatTheReaderKnows) {
   }
 }
 
+TEST(Settings, NoWeightLetsAnybodyRelay) {
+  const auto loaded = minimum_and(R"(
+[policy.default.tests]
+relay.foreign = "off"
+)");
+  ASSERT_EQ(loaded.errors.size(), 1U);
+  EXPECT_NE(loaded.errors.front().find("tests.relay.foreign: refuses under every posture"),
+            std::string::npos)
+      << loaded.errors.front();
+}
+
 }  // namespace
 }  // namespace smtpguard::service
