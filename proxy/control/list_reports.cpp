@@ -8,6 +8,7 @@
 
 #include "conf/base/escape.hpp"
 #include "conf/base/text.hpp"
+#include "proxy/control/json_text.hpp"
 
 namespace smtpguard::control {
 namespace {
@@ -101,7 +102,7 @@ std::string render(const ListsReport& report, Form form) {
   for (const ListReport& list : report.lists) {
     lists.push_back(to_json(list));
   }
-  return json::serialize(json::object{{"sessions", report.sessions}, {"lists", std::move(lists)}});
+  return json_text(json::object{{"sessions", report.sessions}, {"lists", std::move(lists)}});
 }
 
 }  // namespace smtpguard::control

@@ -5,6 +5,8 @@
 #include <boost/json.hpp>
 #include <string_view>
 
+#include "proxy/control/json_text.hpp"
+
 namespace smtpguard::control {
 namespace {
 
@@ -99,7 +101,7 @@ std::string to_text(const MemoryReport& report) {
 }  // namespace
 
 std::string render(const MemoryReport& report, Form form) {
-  return form == Form::Json ? json::serialize(to_json(report)) : to_text(report);
+  return form == Form::Json ? json_text(to_json(report)) : to_text(report);
 }
 
 }  // namespace smtpguard::control

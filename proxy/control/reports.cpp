@@ -9,6 +9,7 @@
 
 #include "conf/base/escape.hpp"
 #include "conf/base/text.hpp"
+#include "proxy/control/json_text.hpp"
 
 namespace smtpguard::control {
 namespace {
@@ -37,6 +38,20 @@ std::string_view words_of_state(std::string_view state) {
   return state == "works" ? "not whole" : state;
 }
 
+std::string_view plural(std::uint64_t count) {
+  return count == 1 ? "" : "s";
+}
+
+json::array to_json(const std::vector<DrainingWorker>& workers) {
+  json::array out;
+  for (const DrainingWorker& worker : workers) {
+    out.push_back(json::object{{"pid", worker.pid},
+                               {"sessions", worker.sessions},
+                               {"seconds_left", in_seconds(worker.time_left)}});
+  }
+  return out;
+}
+
 json::object to_json(const StatusReport& report) {
   json::array lists;
   for (const ListReport& list : report.lists_in_trouble) {
@@ -57,6 +72,9 @@ json::object to_json(const StatusReport& report) {
           {"worker_pid", report.worker_pid},
           {"uptime_seconds", in_seconds(report.uptime)},
           {"started", report.started},
+          {"stopping_since",
+           report.stopping_since.empty() ? json::value() : json::value(report.stopping_since)},
+          {"draining", to_json(report.draining)},
           {"configuration", escape(report.configuration)},
           {"loaded", report.loaded},
           {"sessions", report.sessions},
@@ -73,15 +91,23 @@ json::object to_json(const StatusReport& report) {
 }
 
 std::string to_text(const StatusReport& report) {
+  const std::string since = report.stopping_since.empty()
+                                ? report.state + " since " + report.started
+                                : fmt::format("{} since {}, started {}", report.state,
+                                              report.stopping_since, report.started);
   std::string text = fmt::format(
-      "smtpguard {}, pid {}, worker {}, {} since {} ({})\n"
+      "smtpguard {}, pid {}, worker {}, {} ({})\n"
       "configuration  {}, loaded {}\n"
       "now            {} sessions and {} visitors, {} connections at most\n"
       "so far         {} sessions ended; {} messages delivered; replies: {} refused, {} deferred\n",
-      report.version, report.pid, report.worker_pid, report.state, report.started,
-      format_duration(report.uptime), escape(report.configuration), report.loaded, report.sessions,
-      report.visitors, report.most_connections, report.ended, report.delivered, report.refused,
-      report.deferred);
+      report.version, report.pid, report.worker_pid, since, format_duration(report.uptime),
+      escape(report.configuration), report.loaded, report.sessions, report.visitors,
+      report.most_connections, report.ended, report.delivered, report.refused, report.deferred);
+  for (const DrainingWorker& worker : report.draining) {
+    text +=
+        fmt::format("draining       worker {}: {} session{} left, for {} at most\n", worker.pid,
+                    worker.sessions, plural(worker.sessions), format_duration(worker.time_left));
+  }
   for (const StatusReport::Backend& backend : report.backends) {
     text += fmt::format("backend        {} ({}) {}\n", backend.address, backend.identity,
                         sentence_of(backend));
@@ -107,7 +133,8 @@ json::object to_json(const SessionsReport& report) {
   }
   return {{"sessions", std::move(sessions)},
           {"left_out", report.left_out},
-          {"visitors", report.visitors}};
+          {"visitors", report.visitors},
+          {"draining", to_json(report.draining)}};
 }
 
 std::string to_text(const SessionsReport& report) {
@@ -129,6 +156,9 @@ std::string to_text(const SessionsReport& report) {
   if (report.left_out > 0) {
     text += fmt::format("and {} younger ones\n", report.left_out);
   }
+  for (const DrainingWorker& worker : report.draining) {
+    text += fmt::format("and {} of worker {}, which drains\n", worker.sessions, worker.pid);
+  }
   text += fmt::format("{} sessions, {} visitors", report.sessions.size() + report.left_out,
                       report.visitors);
   return text;
@@ -137,19 +167,19 @@ std::string to_text(const SessionsReport& report) {
 }  // namespace
 
 std::string render(const StatusReport& report, Form form) {
-  return form == Form::Json ? json::serialize(to_json(report)) : to_text(report);
+  return form == Form::Json ? json_text(to_json(report)) : to_text(report);
 }
 
 std::string render(const SessionsReport& report, Form form) {
-  return form == Form::Json ? json::serialize(to_json(report)) : to_text(report);
+  return form == Form::Json ? json_text(to_json(report)) : to_text(report);
 }
 
 std::string render_done(const std::string& text, Form form) {
-  return form == Form::Json ? json::serialize(json::object{{"done", text}}) : text;
+  return form == Form::Json ? json_text(json::object{{"done", text}}) : text;
 }
 
 std::string render_error(const std::string& text, Form form) {
-  return form == Form::Json ? json::serialize(json::object{{"error", text}}) : text;
+  return form == Form::Json ? json_text(json::object{{"error", text}}) : text;
 }
 
 }  // namespace smtpguard::control

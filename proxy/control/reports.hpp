@@ -14,15 +14,25 @@
 
 namespace smtpguard::control {
 
+// A worker from before an upgrade, whose sessions may end.
+struct DrainingWorker {
+  std::uint64_t pid = 0;
+  std::uint64_t sessions = 0;
+  Milliseconds time_left{};
+
+  bool operator==(const DrainingWorker&) const = default;
+};
+
 struct StatusReport {
   std::string version;
   std::string state;      // "running", "draining"
   std::uint64_t pid = 0;  // of the supervisor: what kill(1) takes
   std::uint64_t worker_pid = 0;
   Milliseconds uptime{};
-  std::string started;        // UTC
-  std::string configuration;  // path
-  std::string loaded;         // UTC, when it was read
+  std::string started;         // UTC
+  std::string stopping_since;  // UTC; empty: it is not stopping
+  std::string configuration;   // path
+  std::string loaded;          // UTC, when it was read
   std::uint64_t sessions = 0;
   std::uint64_t visitors = 0;  // wait for the greeting
   std::uint64_t most_connections = 0;
@@ -37,6 +47,7 @@ struct StatusReport {
     std::optional<bool> is_up;  // nothing: was not tried yet
   };
   std::vector<Backend> backends;
+  std::vector<DrainingWorker> draining{};
   std::vector<ListReport> lists_in_trouble{};
   std::uint64_t log_lines_lost = 0;
   std::uint64_t crashes = 0;
@@ -56,6 +67,7 @@ struct SessionsReport {
   std::vector<SessionReport> sessions;
   std::uint64_t left_out = 0;
   std::uint64_t visitors = 0;
+  std::vector<DrainingWorker> draining{};  // whose sessions are not among them
 };
 inline constexpr std::size_t kSessionsShown = 1000;
 

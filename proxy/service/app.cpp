@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "proxy/service/handover.hpp"
 #include "proxy/service/invocation.hpp"
 #include "proxy/service/supervisor.hpp"
 
@@ -31,6 +32,28 @@ int check(const Configuration& configuration, bool with_warnings) {
     fmt::print(stderr, "{}\n", error);
   }
   return configuration.ok() ? 0 : 1;
+}
+
+// What is no fault of the configuration, but will be asked for.
+int finish_check(const Configuration& configuration, int status) {
+  const std::string trouble = trouble_with_handover_format();
+  if (!trouble.empty()) {
+    return fail(trouble);
+  }
+  const std::string missing = missing_user();
+  if (!missing.empty()) {
+    fmt::print(stderr, "warning: {}\n", missing);
+  }
+  if (configuration.ok() && !configuration.settings.runtime.tls.has_certificates) {
+    fmt::print(
+        stderr,
+        "hint: no [tls] certificates: STARTTLS is not offered, and senders that insist on it "
+        "(MTA-STS, DANE) do not deliver\n");
+  }
+  if (status == 0) {
+    fmt::print(stderr, "configuration OK\n");
+  }
+  return status;
 }
 
 // All that a worker needs and only we can open. After a hand-over the service goes on without what
@@ -114,10 +137,7 @@ int run(const CommandLine& line, const std::string& program) {
   auto handover = line.check_only ? std::nullopt : take_handover();
   const int status = check(setup.configuration, line.check_only || !(line.foreground || handover));
   if (line.check_only) {
-    if (status == 0) {
-      fmt::print(stderr, "configuration OK\n");
-    }
-    return status;
+    return finish_check(setup.configuration, status);
   }
   if (handover && handover->has_error()) {
     return fail(handover->error().text);

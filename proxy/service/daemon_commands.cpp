@@ -20,6 +20,8 @@ control::StatusReport DaemonCommands::status() {
   report.worker_pid = static_cast<std::uint64_t>(::getpid());
   report.uptime = std::chrono::duration_cast<Milliseconds>(SteadyClock::now() - facts_.began);
   report.started = facts_.started;
+  report.stopping_since = stopping_since_;
+  report.draining = draining();
   report.configuration = facts_.configuration;
   report.loaded = facts_.loaded;
   report.sessions = worker_.sessions();
@@ -56,7 +58,19 @@ control::SessionsReport DaemonCommands::sessions() {
                                glance.octets});
   });
   report.visitors = worker_.visitors();
+  report.draining = draining();
   return report;
+}
+
+// As of the supervisor's last word, the time since then taken off.
+std::vector<control::DrainingWorker> DaemonCommands::draining() const {
+  const auto since =
+      std::chrono::duration_cast<Milliseconds>(SteadyClock::now() - draining_known_at_);
+  std::vector<control::DrainingWorker> workers = draining_;
+  for (control::DrainingWorker& worker : workers) {
+    worker.time_left = std::max(worker.time_left - since, Milliseconds(0));
+  }
+  return workers;
 }
 
 control::ListsReport DaemonCommands::lists() {

@@ -6,6 +6,8 @@
 #include <chrono>
 #include <functional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "conf/base/clock.hpp"
 #include "conf/base/log.hpp"
@@ -41,6 +43,12 @@ class DaemonCommands final : public control::Commands {
 
   // A reload was taken over.
   void was_loaded(std::string utc) { facts_.loaded = std::move(utc); }
+  void stops_since(std::string utc) { stopping_since_ = std::move(utc); }
+  // What the supervisor says of the others.
+  void know_draining(std::vector<control::DrainingWorker> workers) {
+    draining_ = std::move(workers);
+    draining_known_at_ = SteadyClock::now();
+  }
 
   control::StatusReport status() override;
   control::SessionsReport sessions() override;
@@ -49,12 +57,17 @@ class DaemonCommands final : public control::Commands {
   void carry_out(control::Command order, Done done) override { orders_(order, std::move(done)); }
 
  private:
+  std::vector<control::DrainingWorker> draining() const;
+
   session::Worker& worker_;
   filters::memory::Memory& memory_;
   const session::SessionLog& log_;
   const Log& text_;
   const Log& json_;
   Facts facts_;
+  std::string stopping_since_;
+  std::vector<control::DrainingWorker> draining_;
+  TimePoint draining_known_at_{};
   Orders orders_;
 };
 

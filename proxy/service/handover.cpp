@@ -7,11 +7,11 @@
 #include <cstdlib>
 
 #include "conf/base/anonymous_file.hpp"
+#include "conf/base/escape.hpp"
 
 namespace smtpguard::service {
 namespace {
 
-constexpr std::string_view kMagic = "smtpguard handover 1";
 constexpr std::size_t kLimit = 1'000'000;
 
 // Words of a line; the last field may hold anything but a line end.
@@ -76,8 +76,8 @@ bool take_line(std::string_view line, Handover& handover) {
 }  // namespace
 
 std::string to_text(const Handover& handover) {
-  std::string text = fmt::format("{}\nstarted {}\nbegan {}\ntag {}\n", kMagic, handover.started,
-                                 handover.began, handover.tag);
+  std::string text = fmt::format("{}\nstarted {}\nbegan {}\ntag {}\n", kHandoverFormat,
+                                 handover.started, handover.began, handover.tag);
   for (const Handover::Socket& listener : handover.listeners) {
     text += fmt::format("listener {} {}\n", listener.number, listener.name);
   }
@@ -98,7 +98,7 @@ Result<Handover> parse_handover(std::string_view text) {
     const auto end = text.find('\n');
     const std::string_view line = text.substr(0, end);
     text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-    const bool is_good = is_first ? line == kMagic : take_line(line, handover);
+    const bool is_good = is_first ? line == kHandoverFormat : take_line(line, handover);
     if (!is_good) {
       return Error{"hand-over: not understood: " + std::string(line)};
     }
@@ -108,6 +108,16 @@ Result<Handover> parse_handover(std::string_view text) {
     return Error{"hand-over: empty"};
   }
   return handover;
+}
+
+std::string trouble_with_handover_format() {
+  const char* const value = std::getenv(kHandoverFormatVariable);
+  if (value == nullptr || value == kHandoverFormat) {
+    return {};
+  }
+  return fmt::format(
+      "the running program hands over as \"{}\", this one takes \"{}\": restart instead",
+      escape(value), kHandoverFormat);
 }
 
 std::optional<Result<Handover>> take_handover() {

@@ -48,6 +48,13 @@ struct Handover {
 std::string to_text(const Handover& handover);
 Result<Handover> parse_handover(std::string_view text);
 
+// What to_text() writes, by name. The check of a new program is told it by the environment: one
+// that does not know it must not be executed over us.
+inline constexpr std::string_view kHandoverFormat = "smtpguard handover 1";
+inline constexpr const char* kHandoverFormatVariable = "SMTPGUARD_HANDOVER_FORMAT";
+// Empty: nobody asks, or it is ours; else what is wrong.
+std::string trouble_with_handover_format();
+
 // The file goes by the environment. Nothing: we were started by somebody else.
 inline constexpr const char* kHandoverVariable = "SMTPGUARD_HANDOVER";
 std::optional<Result<Handover>> take_handover();

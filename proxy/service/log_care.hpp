@@ -23,15 +23,20 @@ class LogCare final : private net::DeadlineWheel::Entry {
     arm();
   }
 
+  // What was refused since the last second, at the end for instance.
+  void tell_of_refused_calls() {
+    for (const std::string& call : take_refused()) {
+      logs_.daemon.warning("sandbox: the system call " + call + " was refused");
+    }
+  }
+
  private:
   void arm() { wheel_.arm(*this, SteadyClock::now() + std::chrono::seconds(1)); }
   void on_deadline() noexcept override {
     arm();
     try {
       logs_.tend();
-      for (const std::string& call : take_refused()) {
-        logs_.daemon.warning("sandbox: the system call " + call + " was refused");
-      }
+      tell_of_refused_calls();
       if (logs_.lacks_syslog()) {
         want_syslog_();
       }

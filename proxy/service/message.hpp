@@ -28,8 +28,9 @@ enum class MessageKind : std::uint8_t {
   Syslog,         // descriptor, connected
   // ... then what to do.
   Apply,   // work by the Files that came; answered by Ready (the first time) or Outcome
-  Retire,  // another worker serves now: no new connections, sessions go on for drain_timeout
-  Drain,   // SIGTERM
+  Retire,  // another worker serves now: no new connections, sessions go on for a time; text: its
+           // milliseconds, or nothing: as the worker's own configuration says
+  Drain,   // SIGTERM; text: as above
   Stop,    // SIGINT
   // Both ways.
   Outcome,  // tag; flag: done; text: what came of it
@@ -37,8 +38,11 @@ enum class MessageKind : std::uint8_t {
   Ready,         // text: what it is confined by
   Order,         // tag; text: a control command, "log reopen"
   SyslogWanted,  // the one that it had is dead
+  Alive,         // every few seconds: the loop turns
+  // Supervisor to worker, which tells who asks.
+  Draining,  // text: a line for each worker that ends, "pid sessions milliseconds-left"
 };
-inline constexpr auto kLastMessageKind = MessageKind::SyslogWanted;
+inline constexpr auto kLastMessageKind = MessageKind::Draining;
 
 struct Message {
   MessageKind kind = MessageKind::Outcome;

@@ -36,6 +36,11 @@ void notify_service_manager(std::string_view state) {
   }
 }
 
+bool has_service_manager() {
+  const char* const path = std::getenv("NOTIFY_SOCKET");
+  return path != nullptr && *path != '\0';
+}
+
 void notify_reloading() {
   const auto now =
       std::chrono::duration_cast<std::chrono::microseconds>(SteadyClock::now().time_since_epoch());

@@ -7,6 +7,8 @@
 
 namespace smtpguard::service {
 
+// Somebody waits for it.
+bool has_service_manager();
 // "READY=1", "STOPPING=1", several on lines of their own.
 void notify_service_manager(std::string_view state);
 // What systemd wants to know before a reload; READY=1 ends it.

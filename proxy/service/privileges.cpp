@@ -16,6 +16,8 @@
 #include <cerrno>
 #include <system_error>
 
+#include "proxy/service/notify.hpp"
+
 namespace smtpguard::service {
 namespace {
 
@@ -78,6 +80,16 @@ Result<void> drop_capabilities() {
 
 }  // namespace
 
+std::string missing_user() {
+  if (::getpwnam(kUser) != nullptr) {
+    return {};
+  }
+  return fmt::format(
+      "there is no user {} to change to; create it with useradd --system --shell "
+      "/usr/sbin/nologin {}",
+      kUser, kUser);
+}
+
 Result<Privileges> plan_privileges(bool may_stay_root) {
   Privileges plan;
   if (::geteuid() != 0) {
@@ -88,11 +100,8 @@ Result<Privileges> plan_privileges(bool may_stay_root) {
   }
   const passwd* user = ::getpwnam(kUser);
   if (user == nullptr) {
-    const std::string missing = fmt::format(
-        "there is no user {} to change to; create it with useradd --system --shell "
-        "/usr/sbin/nologin {}",
-        kUser, kUser);
-    if (!may_stay_root) {
+    const std::string missing = missing_user();
+    if (!may_stay_root || has_service_manager()) {
       return Error{missing};
     }
     plan.may_stay_root = true;

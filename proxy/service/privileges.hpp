@@ -32,8 +32,12 @@ struct Privileges {
   std::string text;  // for the log: "running as _smtpguard, ..."
 };
 
+// What is to be said where there is no user _smtpguard; empty: there is one.
+std::string missing_user();
+
 // Makes the state directory when it is not there. `may_stay_root`: without the user _smtpguard,
-// warn instead of failing (in the foreground, for a try).
+// warn instead of failing: in the foreground, for a try. A service manager, which has us in the
+// foreground as well, is no try.
 Result<Privileges> plan_privileges(bool may_stay_root);
 // For good: root directory, groups, user, capabilities, core dumps.
 Result<void> give_up_privileges(const Privileges& privileges);

@@ -10,8 +10,11 @@
 #include <utility>
 
 #include "conf/base/syslog_sink.hpp"
+#include "proxy/service/draining.hpp"
+#include "proxy/service/heartbeat.hpp"
 #include "proxy/service/notify.hpp"
 #include "proxy/service/process_title.hpp"
+#include "proxy/session/ledger.hpp"
 
 namespace smtpguard::service {
 namespace {
@@ -24,6 +27,11 @@ constexpr Milliseconds kTend = 1s;
 // Beyond drain_timeout, before a worker that should have ended is killed.
 constexpr Milliseconds kGrace = 10s;
 constexpr Milliseconds kTimeToStop = 5s;
+// A worker whose loop does not turn for so long is killed: its clients would wait for ever.
+constexpr Milliseconds kSilence = 6 * kHeartbeat;
+// So long were we all asleep, or busy ourselves: nobody is to be blamed for silence.
+constexpr Milliseconds kSleep = 5s;
+constexpr Milliseconds kTryControl = 2s;
 // Messages of one worker before the others have their turn.
 constexpr int kMostMessages = 64;
 
@@ -56,11 +64,13 @@ void Supervisor::adopt(const Handover& handover) {
     worker.channel = Channel(Descriptor(known.channel));
     worker.ledger = Descriptor(known.ledger);
     worker.role = known.is_serving ? Role::Serving : Role::Leaving;
+    worker.is_ours = false;
     worker.kill_at = TimePoint(TimePoint::duration(known.kill_at));
     if (known.is_serving) {
       upgrade_asker_ = {known.pid, handover.tag};
     } else {
-      send(worker, {MessageKind::Retire, false, 0, {}});  // it may not have heard it yet
+      // It may not have heard it yet.
+      send(worker, {MessageKind::Retire, false, 0, std::to_string(time_left(worker).count())});
     }
   }
 }
@@ -132,8 +142,11 @@ void Supervisor::heed_signals() {
 void Supervisor::heed_deadlines() {
   const TimePoint now = SteadyClock::now();
   if (now - tended_ >= kTend) {
+    watch_workers(now);
     tended_ = now;
     logs_.tend();
+    tell_of_draining();
+    open_control_later(now);
   }
   for (Worker& worker : workers_) {
     if (now >= worker.kill_at) {
@@ -157,6 +170,75 @@ void Supervisor::heed_deadlines() {
     reload_again_ = false;
     reload({});
   }
+}
+
+// After a sleep of the machine, or of ours, everybody has time to give a sign first.
+void Supervisor::watch_workers(TimePoint now) {
+  const bool has_slept = tended_ != TimePoint{} && now - tended_ > kSleep;
+  for (Worker& worker : workers_) {
+    if (!worker.alive_at) {
+      continue;
+    }
+    const bool is_reloading = reload_ && reload_->worker == worker.pid;
+    if (has_slept || is_reloading) {
+      worker.alive_at = now;
+    } else if (now - *worker.alive_at > kSilence) {
+      daemon().error(fmt::format("worker {} hangs: no sign of life for {}: killed", worker.pid,
+                                 format_duration(kSilence)));
+      worker.alive_at.reset();
+      ::kill(worker.pid, SIGKILL);
+    }
+  }
+}
+
+// It may have been taken by a worker of a daemon that was killed, until that ends.
+void Supervisor::open_control_later(TimePoint now) {
+  if (sockets_.control.is_valid() || sockets_.control_path.empty() || is_stopping_ ||
+      !privileges_ || now < control_tried_at_ + kTryControl) {
+    return;
+  }
+  control_tried_at_ = now;
+  const std::string path = sockets_.control_path;
+  const auto& account = privileges_->become;
+  const auto opened =
+      sockets_.open_control(path, account ? std::optional<gid_t>(account->group) : std::nullopt);
+  if (!opened) {
+    return;  // as was told at the start
+  }
+  daemon().info("control socket " + path + " is open now");
+  if (Worker* const worker = find(Role::Serving)) {
+    send(*worker, {MessageKind::ControlSocket, false, 0, {}}, sockets_.control.get());
+  }
+}
+
+// To whoever answers smtpguardctl. An older program would not understand, and go.
+void Supervisor::tell_of_draining() {
+  const auto answers = [this](const Worker& worker) {
+    return worker.role == Role::Serving || worker.pid == last_to_answer_;
+  };
+  std::vector<control::DrainingWorker> others;
+  for (const Worker& worker : workers_) {
+    if (worker.role == Role::Leaving && !answers(worker)) {
+      others.push_back({static_cast<std::uint64_t>(worker.pid),
+                        session::Ledger::open_sessions(worker.ledger).size(), time_left(worker)});
+    }
+  }
+  if (others.empty() && !was_draining_told_) {
+    return;
+  }
+  was_draining_told_ = !others.empty();
+  for (Worker& worker : workers_) {
+    if (answers(worker) && worker.is_ours && worker.channel.is_open()) {
+      send(worker, {MessageKind::Draining, false, 0, to_text(others)});
+    }
+  }
+}
+
+// Until it is to have ended by itself.
+Milliseconds Supervisor::time_left(const Worker& worker) {
+  const auto left =
+      std::chrono::duration_cast<Milliseconds>(worker.kill_at - kGrace - SteadyClock::now());
+  return std::max(left, Milliseconds(0));
 }
 
 void Supervisor::listen_to_workers() {
@@ -208,6 +290,9 @@ void Supervisor::obey(Worker& worker, Channel::Received& received) {
     case MessageKind::SyslogWanted:
       send_syslog(worker);
       return;
+    case MessageKind::Alive:
+      worker.alive_at = SteadyClock::now();
+      return;
     default:
       daemon().warning(fmt::format("worker {} sends what only we may send", worker.pid));
   }
@@ -249,15 +334,11 @@ void Supervisor::carry_out(const std::string& order, const Asker& asker) {
 }
 
 void Supervisor::answer(const Asker& asker, const Result<std::string>& outcome) {
-  if (outcome) {
-    daemon().info(*outcome);
-  } else {
-    daemon().error(outcome.error().text);
-  }
+  const std::string& text = outcome ? *outcome : outcome.error().text;
+  daemon().write(outcome ? Severity::Info : Severity::Error, text.substr(0, text.find('\n')));
   Worker* const worker = asker.tag == 0 ? nullptr : find(asker.worker);
   if (worker != nullptr) {
-    send(*worker, {MessageKind::Outcome, outcome.has_value(), asker.tag,
-                   outcome ? *outcome : outcome.error().text});
+    send(*worker, {MessageKind::Outcome, outcome.has_value(), asker.tag, text});
   }
 }
 
@@ -269,9 +350,12 @@ void Supervisor::stop_gently() {
   notify_service_manager("STOPPING=1");
   sockets_.listeners.clear();
   restart_at_.reset();
+  if (const Worker* const serving = find(Role::Serving)) {
+    last_to_answer_ = serving->pid;
+  }
   const Milliseconds drain = configuration_.settings.runtime.limits.drain_timeout;
   for (Worker& worker : workers_) {
-    end_by(worker, drain + kGrace, MessageKind::Drain);
+    end_by(worker, drain, kGrace, MessageKind::Drain);
   }
   if (workers_.empty()) {
     status_ = 0;
@@ -281,19 +365,19 @@ void Supervisor::stop_gently() {
 void Supervisor::stop_now() {
   stop_gently();
   for (Worker& worker : workers_) {
-    end_by(worker, kTimeToStop, MessageKind::Stop);
+    end_by(worker, 0s, kTimeToStop, MessageKind::Stop);
   }
 }
 
 void Supervisor::retire(Worker& worker) {
   const Milliseconds drain = configuration_.settings.runtime.limits.drain_timeout;
-  end_by(worker, drain + kGrace, MessageKind::Retire);
+  end_by(worker, drain, kGrace, MessageKind::Retire);
 }
 
-void Supervisor::end_by(Worker& worker, Milliseconds time, MessageKind how) {
+void Supervisor::end_by(Worker& worker, Milliseconds drain, Milliseconds grace, MessageKind how) {
   worker.role = Role::Leaving;
-  worker.kill_at = SteadyClock::now() + time;
-  send(worker, {how, false, 0, {}});
+  worker.kill_at = SteadyClock::now() + drain + grace;
+  send(worker, {how, false, 0, std::to_string(drain.count())});
 }
 
 }  // namespace smtpguard::service

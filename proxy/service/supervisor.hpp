@@ -58,7 +58,9 @@ class Supervisor {
     Role role = Role::Starting;
     TimePoint since = SteadyClock::now();
     TimePoint kill_at = TimePoint::max();
-    std::string trouble;  // what it said before it ended
+    std::optional<TimePoint> alive_at;  // none: it never said so
+    bool is_ours = true;                // not of the program before an upgrade
+    std::string trouble;                // what it said before it ended
   };
   // Who wants to know what comes of an order.
   struct Asker {
@@ -90,7 +92,12 @@ class Supervisor {
   void hear(Worker& worker);
   void obey(Worker& worker, Channel::Received& received);
   void carry_out(const std::string& order, const Asker& asker);
+  // Of several lines the log gets the first: it has the others already.
   void answer(const Asker& asker, const Result<std::string>& outcome);
+  void watch_workers(TimePoint now);
+  void open_control_later(TimePoint now);
+  void tell_of_draining();
+  static Milliseconds time_left(const Worker& worker);
   void stop_gently();
   void stop_now();
   void adopt(const Handover& handover);
@@ -104,7 +111,8 @@ class Supervisor {
   void on_ready(Worker& worker, const std::string& confinement);
   void announce();
   void retire(Worker& worker);
-  void end_by(Worker& worker, Milliseconds time, MessageKind how);
+  // It is killed `grace` after its time to drain.
+  void end_by(Worker& worker, Milliseconds drain, Milliseconds grace, MessageKind how);
   void reap();
   void bury();
   void on_exit(std::list<Worker>::iterator worker, int status);
@@ -149,6 +157,9 @@ class Supervisor {
   std::optional<Check> check_;
   Asker upgrade_asker_;  // waits for the worker of the new program
   std::uint32_t last_tag_ = 0;
+  TimePoint control_tried_at_{};
+  pid_t last_to_answer_ = -1;  // of the workers that end with us
+  bool was_draining_told_ = false;
   bool reload_again_ = false;  // a signal came while we were busy
   bool has_served_ = false;
   bool is_stopping_ = false;

@@ -44,6 +44,15 @@ std::string sealed_changes(const StaticConfig& before, const StaticConfig& now) 
   return changed;
 }
 
+// Of what a check printed: warnings and hints are no reason.
+std::string first_error(std::string_view said) {
+  while (said.starts_with("warning: ") || said.starts_with("hint: ")) {
+    const auto end = said.find('\n');
+    said.remove_prefix(end == std::string_view::npos ? said.size() : end + 1);
+  }
+  return std::string(said.substr(0, said.find('\n')));
+}
+
 }  // namespace
 
 bool Supervisor::is_busy() const {
@@ -69,9 +78,10 @@ void Supervisor::reload(const Asker& asker) {
       daemon().error("reload: " + error);
     }
     notify_service_manager("READY=1");
-    answer(asker,
-           Error{fmt::format("reload: nothing is changed, the configuration has {} errors: {}",
-                             configuration.errors.size(), configuration.errors.front())});
+    answer(asker, Error{fmt::format(
+                      "reload: nothing is changed, the configuration has {} error{}\n{}",
+                      configuration.errors.size(), configuration.errors.size() == 1 ? "" : "s",
+                      fmt::join(configuration.errors, "\n"))});
     return;
   }
   auto fresh = sockets_.bind_missing(configuration.settings.fixed.listeners);
@@ -126,7 +136,11 @@ void Supervisor::take_over_reload() {
     daemon().warning(sealed + ": changes take effect with smtpguardctl upgrade or a restart");
   }
   notify_service_manager("READY=1");
-  answer(done.asker, {boost::system::in_place_value, "reloaded " + line_.file});
+  std::string text = "reloaded " + line_.file;
+  for (const std::string& warning : configuration_.settings.warnings) {
+    text += "\nwarning: " + warning;
+  }
+  answer(done.asker, {boost::system::in_place_value, std::move(text)});
 }
 
 void Supervisor::fail_reload(const std::string& why) {
@@ -180,6 +194,7 @@ void Supervisor::upgrade(const Asker& asker) {
   }
   if (pid == 0) {
     ::dup2(said.get(), STDERR_FILENO);
+    ::setenv(kHandoverFormatVariable, kHandoverFormat.data(), 1);
     Signals::unblock_all();
     // execv takes what it does not change without const, for C's sake.
     ::execv(arguments[0], const_cast<char* const*>(arguments.data()));
@@ -213,9 +228,9 @@ void Supervisor::finish_check(int status) {
     return;
   }
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-    std::string said = done.said.substr(0, done.said.find('\n'));
+    const std::string said = first_error(done.said);
     answer(done.asker,
-           Error{fmt::format("upgrade: nothing is changed: {} does not take the configuration: {}",
+           Error{fmt::format("upgrade: nothing is changed: {} does not take over: {}",
                              escape(program_),
                              said.empty() ? "it crashed, or took too long" : escape(said))});
     return;

@@ -46,8 +46,6 @@ constexpr auto kAllowed = std::to_array<const char*>({
     "setsockopt",
     "close",
     "dup",
-    "fcntl",
-    "fcntl64",
     "fstat",
     "fstat64",
     "pread64",
@@ -110,8 +108,6 @@ constexpr auto kAllowed = std::to_array<const char*>({
     "getegid",
     "getrlimit",
     "ugetrlimit",
-    "setrlimit",
-    "prlimit64",
     "uname",
     "sysinfo",
     "getrusage",
@@ -135,6 +131,25 @@ constexpr auto kDeadly = std::to_array<const char*>({
     "process_vm_writev",
     "fork",
     "vfork",
+});
+
+// The flags of a descriptor, copies of it, and locks on files of our own (SQLite). Signals, leases
+// and owners are nobody's business here.
+constexpr auto kDescriptorCommands = std::to_array<int>({
+    F_GETFD,
+    F_SETFD,
+    F_GETFL,
+    F_SETFL,
+    F_DUPFD,
+    F_DUPFD_CLOEXEC,
+    F_GETLK,
+    F_SETLK,
+    F_SETLKW,
+#ifdef F_OFD_SETLK
+    F_OFD_GETLK,
+    F_OFD_SETLK,
+    F_OFD_SETLKW,
+#endif
 });
 
 constexpr std::size_t kMostCalls = 1024;
@@ -226,6 +241,13 @@ void add_conditional(Filter& filter, bool has_files) {
   filter.add(SCMP_ACT_ALLOW, "clone", masked(0, CLONE_THREAD, CLONE_THREAD));
   filter.add(SCMP_ACT_ERRNO(ENOSYS), "clone3");
   filter.add(SCMP_ACT_ALLOW, "prctl", equals(0, PR_SET_NAME));
+  // To look at a limit, not to set one.
+  filter.add(SCMP_ACT_ALLOW, "prlimit64", equals(2, 0));
+  for (const int command : kDescriptorCommands) {
+    for (const char* const name : {"fcntl", "fcntl64"}) {
+      filter.add(SCMP_ACT_ALLOW, name, equals(1, static_cast<std::uint64_t>(command)));
+    }
+  }
   // abort(3)
   filter.add(SCMP_ACT_ALLOW, "tgkill", equals(0, static_cast<std::uint64_t>(::getpid())));
 }

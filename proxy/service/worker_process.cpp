@@ -7,10 +7,12 @@
 #include <unistd.h>
 
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
+#include <charconv>
 #include <csignal>
 #include <map>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -21,6 +23,8 @@
 #include "proxy/service/background.hpp"
 #include "proxy/service/configuration.hpp"
 #include "proxy/service/daemon_commands.hpp"
+#include "proxy/service/draining.hpp"
+#include "proxy/service/heartbeat.hpp"
 #include "proxy/service/log_care.hpp"
 #include "proxy/service/logs.hpp"
 #include "proxy/service/memory_care.hpp"
@@ -159,8 +163,7 @@ class WorkerProcess {
                      std::move(socket));
     }
     if (supplies.control.is_valid()) {
-      control_.emplace(worker_.io(), worker_.wheel(), commands_, logs_.daemon,
-                       std::move(supplies.control));
+      answer_at(std::move(supplies.control));
     }
     return boost::system::in_place_value;
   }
@@ -168,14 +171,16 @@ class WorkerProcess {
   int run() {
     watch_.assign(::fcntl(seed_.channel.descriptor(), F_DUPFD_CLOEXEC, 0));
     wait_for_message();
-    const LogCare log_care(worker_.wheel(), logs_, [this] {
+    LogCare log_care(worker_.wheel(), logs_, [this] {
       tell({MessageKind::SyslogWanted, false, 0, {}});
     });
+    const Heartbeat heartbeat(worker_.wheel(), seed_.channel);
     memory_.start();
     const MemoryCare memory_care(worker_.wheel(), memory_, logs_.daemon);
     worker_.learn_capabilities();
     worker_.run();
     memory_.stop();
+    log_care.tell_of_refused_calls();
     return 0;
   }
 
@@ -242,6 +247,12 @@ class WorkerProcess {
       case MessageKind::Syslog:
         logs_.replace(LogSink::Kind::Syslog, received.descriptor);
         return;
+      case MessageKind::ControlSocket:  // it could not be opened before
+        answer_at(std::move(received.descriptor));
+        return;
+      case MessageKind::Draining:
+        commands_.know_draining(draining_from(message.text));
+        return;
       case MessageKind::Apply:
         tell(outcome_of(message.tag, try_to_reload()));
         supplies_ = {};
@@ -249,14 +260,20 @@ class WorkerProcess {
       case MessageKind::Retire:
         close_control();
         tell_who_is_here("retiring");
+        if (!worker_.is_stopping()) {
+          drain_within(message.text);
+        }
         worker_.retire();
         return;
       case MessageKind::Drain:
         tell_who_is_here("stopping");
+        commands_.stops_since(utc_timestamp());
+        drain_within(message.text);
         worker_.stop_gently();
         return;
       case MessageKind::Stop:
         tell_who_is_here("stopping at once");
+        commands_.stops_since(utc_timestamp());
         worker_.stop_now();
         return;
       case MessageKind::Outcome:
@@ -264,6 +281,22 @@ class WorkerProcess {
         return;
       default:
         supplies_.take(received);
+    }
+  }
+
+  void answer_at(Descriptor socket) {
+    if (socket.is_valid()) {
+      control_.emplace(worker_.io(), worker_.wheel(), commands_, logs_.daemon, std::move(socket));
+    }
+  }
+
+  // As the supervisor says, whose configuration may be newer than ours.
+  void drain_within(std::string_view milliseconds) {
+    Milliseconds::rep count = 0;
+    const char* const end = milliseconds.data() + milliseconds.size();
+    const auto [rest, error] = std::from_chars(milliseconds.data(), end, count);
+    if (error == std::errc() && rest == end && count >= 0) {
+      worker_.drain_within(Milliseconds(count));
     }
   }
 

@@ -9,6 +9,7 @@
 
 #include "conf/base/escape.hpp"
 #include "dns/dns_list.hpp"
+#include "proxy/control/json_text.hpp"
 
 namespace smtpguard::tools {
 namespace {
@@ -110,7 +111,7 @@ std::string show_in_json(const std::vector<InForce>& values, const ShowOptions& 
       all.push_back(std::move(object));
     }
   }
-  return json::serialize(all);
+  return control::json_text(all);
 }
 
 }  // namespace smtpguard::tools

@@ -122,13 +122,13 @@ Result<std::string> find_control_socket(const std::string& configuration, bool m
   }
   const auto document = conf::Document::load(configuration);
   if (!document) {
-    return document.error();
+    return Error{document.error().text + "; name the daemon's socket with --socket"};
   }
   conf::Reading reading(*document);
   const control::ControlSettings settings =
       control::read_control(reading.root().section("control"));
   if (!reading.report().errors().empty()) {
-    return Error{reading.report().errors().front()};
+    return Error{reading.report().errors().front() + "; name the daemon's socket with --socket"};
   }
   if (settings.socket.empty()) {
     return Error{escape(configuration) + ": [control] socket is empty: this smtpguard has none"};

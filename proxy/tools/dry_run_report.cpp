@@ -10,6 +10,7 @@
 
 #include "conf/base/escape.hpp"
 #include "filters/registry.hpp"
+#include "proxy/control/json_text.hpp"
 
 namespace smtpguard::tools {
 namespace {
@@ -201,10 +202,10 @@ std::string in_json(const DryRunReport& report, const filters::Rulebook& rules) 
     object["posture"] = posture_of(rules, step.policy);
     steps.push_back(std::move(object));
   }
-  return json::serialize(json::object{{"client", report.facts.client.address.to_string()},
-                                      {"standing", word_of(report.facts.standing)},
-                                      {"looks", std::move(looks)},
-                                      {"steps", std::move(steps)}});
+  return control::json_text(json::object{{"client", report.facts.client.address.to_string()},
+                                         {"standing", word_of(report.facts.standing)},
+                                         {"looks", std::move(looks)},
+                                         {"steps", std::move(steps)}});
 }
 
 }  // namespace smtpguard::tools

@@ -11,6 +11,7 @@
 #include "conf/base/escape.hpp"
 #include "dns/list_health.hpp"
 #include "dns/reverse_name.hpp"
+#include "proxy/control/json_text.hpp"
 
 namespace smtpguard::tools {
 namespace {
@@ -312,7 +313,7 @@ std::string in_json(const IpAddress& client, const std::vector<ListCheck>& check
     one["remedy"] = check.remedy.empty() ? json::value() : json::value(check.remedy);
     lists.push_back(std::move(one));
   }
-  return json::serialize(
+  return control::json_text(
       json::object{{"address", client.to_string()}, {"lists", lists}, {"sum", sum_of(checks)}});
 }
 
@@ -364,7 +365,7 @@ std::string in_json(const std::vector<ListSelfTest>& tests) {
     one["remedy"] = test.tested.remedy.empty() ? json::value() : json::value(test.tested.remedy);
     lists.push_back(std::move(one));
   }
-  return json::serialize(json::object{{"lists", std::move(lists)}});
+  return control::json_text(json::object{{"lists", std::move(lists)}});
 }
 
 }  // namespace smtpguard::tools

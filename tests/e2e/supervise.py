@@ -24,7 +24,7 @@ from support.guard import Guard, can_connect, free_port
 from support.harness import Skip, Suite, expect, wait_until
 from support.peers import Postfix
 from support.smtp_client import RawClient
-from support.supervision import MX, Bench, has_ended, restore, rewrite, status_of, title_of
+from support.supervision import MX, Bench, greeted, has_ended, status_of, title_of
 
 FULL = bool(os.environ.get("SMTPGUARD_E2E_FULL"))
 RELOADS, UPGRADES, CLIENTS = (200, 20, 50) if FULL else (20, 4, 12)
@@ -153,14 +153,6 @@ def crash(bench):
     guard.stop()
 
 
-def greeted(address):
-    try:
-        with RawClient(address, source=V4, timeout=2) as client:
-            return client.reply().code == 220
-    except (OSError, EOFError):
-        return False
-
-
 def supervisor_killed(bench):
     """The worker takes nobody more, carries what it has to the end, and ends."""
     guard = bench.guard("orphan", limits={"drain_timeout": '"10s"'})
@@ -179,142 +171,51 @@ def supervisor_killed(bench):
     wait_until(lambda: has_ended(worker), "the worker ends", 15)
 
 
-def reload_refused(bench):
-    """A broken file, a list that cannot be read, a port that is taken: told, and nothing has changed."""
-    folder = os.path.join(bench.suite.work, "guard-refused")
-    os.makedirs(folder, exist_ok=True)
-    lists = os.path.join(folder, "deny")
-    with open(lists, "w") as file:
-        file.write("192.0.2.0/24\n")
-    guard = bench.guard("refused", access={"deny_files": f'["{lists}"]'})
-    worker = guard.worker
-    taken = free_port()
-    holder = socket.create_server(("127.0.0.1", taken))
-    stories = (
-        ("broken", lambda: rewrite(guard, r"^hostname.*", "hostname = "), r"reload: .*smtpguard.toml:1"),
-        ("unknown key", lambda: rewrite(guard, r"^hostname", "hostnam"), r"hostnam: unknown key"),
-        ("list", lambda: (os.rename(lists, lists + ".away"), rewrite(guard, r"\Z", "\n"))[1], r"deny: "),
-        ("port", lambda: rewrite(guard, r"^address = \"203.0.113.25:25\"", f'address = "127.0.0.1:{taken}"'),
-         r"listen on 127.0.0.1:\d+: address already in use"),
-    )
-    for name, spoil, pattern in stories:
-        mark = guard.log.mark()
-        before = spoil()
-        status, said = bench.ctl(guard, "reload")
-        expect(status != 0 and "nothing is changed" in said, f"{name}: {said}")
-        guard.log.wait_for(pattern, mark)
-        guard.log.wait_for("nothing is changed", mark)
-        mark = guard.log.mark()
-        guard.process.send_signal(signal.SIGHUP)
-        guard.log.wait_for("nothing is changed", mark)
-        restore(guard, before)
-        if os.path.exists(lists + ".away"):
-            os.rename(lists + ".away", lists)
-        expect(guard.worker == worker, f"{name}: another worker")
-        with bench.talk() as client:
-            client.transaction(messages.simple(messages.new_id()))
-            client.quit()
-    holder.close()
-    bench.must(guard, "reload")
-    guard.stop()
-
-
-def rules_of_a_session(bench):
-    """Who came before a reload keeps the old rules; a new listener is there, a removed one is gone."""
-    guard = bench.guard("rules")
-    with bench.talk() as before:
-        other = ("203.0.113.66", 25)
-        rewrite(guard, r"domains = .*", 'domains = ["example.org"]')
-        rewrite(guard, r"^address = \"203.0.113.25:25\"", f'address = "{other[0]}:{other[1]}"')
-        said = bench.must(guard, "reload")
-        expect("reloaded" in said, said)
-        before.ask("MAIL FROM:<a@sender.example>", 250)
-        before.ask("RCPT TO:<user@example.net>", 250)
-        wait_until(lambda: not can_connect(MX), "the old port is closed")
-        with bench.talk(other) as after:
-            after.ask("MAIL FROM:<a@sender.example>", 250)
-            after.ask("RCPT TO:<user@example.net>", 5)
-            after.quit()
-        before.quit()
-    guard.listeners = [other]
-    guard.stop()
-
-
-def upgrade_refused(bench):
-    """A new program that does not work is not taken."""
-    binary = os.path.join(bench.suite.work, "smtpguard-copy")
-    shutil.copy(bench.suite.binary, binary)
-    guard = bench.guard("upgrade", binary=binary)
-    worker = guard.worker
-    for text in ("#!/bin/sh\necho does not start >&2\nexit 1\n", "no program at all\n", "#!/bin/sh\nkill -SEGV $$\n"):
-        os.unlink(binary)
-        with open(binary, "w") as file:
-            file.write(text)
-        os.chmod(binary, 0o755)
-        status, said = bench.ctl(guard, "upgrade")
-        expect(status != 0 and "nothing is changed" in said, f"{text!r}: {said}")
-        expect(guard.worker == worker, "another worker")
-    os.unlink(binary)
-    shutil.copy(bench.suite.binary, binary)
-    with bench.talk() as client:
-        client.ask("MAIL FROM:<a@sender.example>", 250)
-        began = bench.must(guard, "status").split("running since ")[1].split()[0]
-        bench.must(guard, "upgrade")
-        expect(guard.worker != worker, "the same worker")
-        client.ask("RCPT TO:<user@example.net>", 250)
-        client.ask("RSET", 250)
-        client.quit()
-    now = bench.must(guard, "status")
-    expect(f"pid {guard.process.pid}," in now and began in now, now)
-    wait_until(lambda: len(guard.workers()) == 1, "the old worker ends")
-    guard.stop()
-
-
-def crash_after_failed_upgrade(bench):
-    """What the upgraded supervisor could not open is not lacking for good: not the user, the root, nor the port."""
-    folder = os.path.join(bench.suite.work, "guard-halfway")
-    os.makedirs(folder, exist_ok=True)
-    log = os.path.join(folder, "mail.log")
-    guard = bench.guard("halfway", log={"file": f'"{log}"'})
-    os.unlink(log)
-    os.mkdir(log)
-    status, said = bench.ctl(guard, "upgrade")
-    expect(status != 0, said)
-    mark = guard.log.mark()
-    os.kill(guard.worker, signal.SIGSEGV)
-    guard.log.wait_for("is ready", mark)
-    expect(status_of(guard.worker)["Uid"].split() == [str(machine.UID)] * 4, f"Uid {status_of(guard.worker)['Uid']}")
-    expect(os.readlink(f"/proc/{guard.worker}/root") == machine.STATE, "another root directory")
+def hangs(bench):
+    """A worker whose loop stands still is replaced; one that stands still for a moment is not."""
+    guard = bench.guard("hangs")
+    time.sleep(6)  # its first sign of life
+    first = guard.worker
+    os.kill(first, signal.SIGSTOP)
+    time.sleep(12)
+    os.kill(first, signal.SIGCONT)
     expect(greeted(MX), "no greeting")
-    os.rmdir(log)
-
-    taken = ("203.0.113.66", 25)
-    holder = socket.create_server(taken)
-    rewrite(guard, r"^address = \"203.0.113.25:25\"", f'address = "{taken[0]}:{taken[1]}"')
-    status, said = bench.ctl(guard, "upgrade")
-    expect(status != 0 and "address already in use" in said, said)
-    expect(greeted(MX), "the old worker has gone")
-    mark = guard.log.mark()
-    os.kill(guard.worker, signal.SIGSEGV)
-    guard.log.wait_for("cannot start a worker: .*address already in use", mark)
-    holder.close()
-    wait_until(lambda: greeted(taken), "the port is served as soon as it is free", 10)
-    guard.listeners = [taken]
+    time.sleep(25)
+    expect(guard.worker == first, "killed too soon")
+    os.kill(first, signal.SIGSTOP)
+    began = time.monotonic()
+    guard.log.wait_for(rf"worker {first} hangs: no sign of life for 30s: killed", timeout=45)
+    wait_until(lambda: greeted(MX), "another worker serves", 10)
+    print(f"hang: served again after {time.monotonic() - began:.0f} s", file=open(os.path.join(bench.suite.work, "figures.txt"), "a"))
     guard.stop()
 
 
-def two_hangups(bench):
-    """The second SIGHUP, while the first is obeyed, is not lost."""
-    guard = bench.guard("hangups")
-    mark = guard.log.mark()
-    os.kill(guard.worker, signal.SIGSTOP)
-    guard.process.send_signal(signal.SIGHUP)
-    time.sleep(0.3)
-    guard.process.send_signal(signal.SIGHUP)
-    guard.log.wait_for("reload: follows", mark)
-    os.kill(guard.worker, signal.SIGCONT)
-    wait_until(lambda: len(guard.log.find(r"reloaded ")) == 2, "two reloads", 10)
-    guard.stop()
+def without_the_user(bench):
+    """Where there is no _smtpguard, only a try by hand runs as root: not a service, and -n says what is missing."""
+    copy = os.path.join(bench.suite.work, "passwd")
+    with open("/etc/passwd") as file, open(copy, "w") as other:
+        other.writelines(line for line in file if not line.startswith(machine.USER + ":"))
+    guard = Guard(bench.suite, "guard-no-user", [("127.0.0.1", free_port())], ("127.0.0.1", free_port()))
+
+    def run(*flags, **environment):
+        return subprocess.run([bench.suite.binary, *flags, "-f", guard.configuration], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=20, env=dict(os.environ, **environment))
+    machine.mount("--bind", copy, "/etc/passwd")
+    try:
+        for done in (run(), run("-d", NOTIFY_SOCKET=os.path.join(bench.suite.work, "nobody"))):
+            expect(done.returncode == 1 and b"there is no user _smtpguard" in done.stdout, f"{done.returncode} {done.stdout.decode()}")
+        done = run("-n")
+        expect(done.returncode == 0 and b"warning: there is no user _smtpguard" in done.stdout, f"{done.returncode} {done.stdout.decode()}")
+        expect(b"hint: no [tls]" in done.stdout, done.stdout.decode())
+        guard.start()
+        guard.log.wait_for("running as root: there is no user")
+        guard.stop()
+    finally:
+        subprocess.run(["umount", "/etc/passwd"], check=True, timeout=10)
+    done = run("-n")
+    expect(b"no user" not in done.stdout, done.stdout.decode())
+    done = run("-n", SMTPGUARD_HANDOVER_FORMAT="smtpguard handover 9")
+    expect(done.returncode == 1 and b"restart instead" in done.stdout, f"{done.returncode} {done.stdout.decode()}")
 
 
 def log_disk_full(bench):
@@ -454,11 +355,13 @@ def main():
     postfix = Postfix(suite)
     if not suite.case("start", postfix.start, always=True):
         suite.finish()
-    for case in (confined, query_ids, crash, supervisor_killed, reload_refused, rules_of_a_session, upgrade_refused,
-                 crash_after_failed_upgrade, two_hangups, log_disk_full, notifies, without_root, start_that_fails):
+    for case in (confined, query_ids, crash, supervisor_killed, without_the_user, log_disk_full, notifies, without_root,
+                 start_that_fails):
         suite.case(case.__name__, case, bench)
     suite.case("under_load", under_load, bench, postfix, limit=900 if FULL else 60)
     suite.case("syslog_gone", syslog_gone, bench)
+    if FULL:
+        suite.case("hangs", hangs, bench, limit=150)
     suite.finish()
 
 

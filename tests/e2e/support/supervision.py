@@ -73,3 +73,11 @@ def has_ended(pid):
         return status_of(pid)["State"].startswith("Z")
     except OSError:
         return True
+
+
+def greeted(address):
+    try:
+        with RawClient(address, source=V4, timeout=2) as client:
+            return client.reply().code == 220
+    except (OSError, EOFError):
+        return False

@@ -38,6 +38,39 @@ TEST(StatusReport, NamesTheListsThatDoNotWorkAndWhatHelps) {
   EXPECT_THAT(render(report, Form::Json), HasSubstr(R"("zone":"bl.example","state":"out")"));
 }
 
+TEST(StatusReport, TellsOfWorkersThatDrainAndSinceWhenItStops) {
+  StatusReport report;
+  report.version = "1";
+  report.state = "running";
+  report.started = "2026-11-28T06:12:35Z";
+  EXPECT_THAT(render(report, Form::Text), HasSubstr("running since 2026-11-28T06:12:35Z ("));
+  report.state = "stopping";
+  report.stopping_since = "2026-11-28T07:00:00Z";
+  report.draining = {{71, 3, Milliseconds(2500)}};
+  const std::string text = render(report, Form::Text);
+  EXPECT_THAT(text, HasSubstr("stopping since 2026-11-28T07:00:00Z, started 2026-11-28T06:12:35Z"));
+  EXPECT_THAT(text, HasSubstr("draining       worker 71: 3 sessions left, for 2.5s at most\n"));
+  const std::string json = render(report, Form::Json);
+  EXPECT_THAT(json, HasSubstr(R"("stopping_since":"2026-11-28T07:00:00Z")"));
+  EXPECT_THAT(json, HasSubstr(R"("draining":[{"pid":71,"sessions":3,"seconds_left":2.5}])"));
+}
+
+TEST(SessionsReport, NamesSessionsOfWorkersThatDrain) {
+  SessionsReport report;
+  report.draining = {{71, 3, Milliseconds(2500)}};
+  EXPECT_THAT(render(report, Form::Text), HasSubstr("and 3 of worker 71, which drains\n"));
+  EXPECT_THAT(render(report, Form::Json), HasSubstr(R"("pid":71)"));
+}
+
+TEST(Json, HasNumbersAsPeopleWriteThem) {
+  SessionsReport report;
+  report.sessions.push_back({"id", "192.0.2.1:99", "after EHLO", "x", 1234.567, 7});
+  report.sessions.push_back({"id", "192.0.2.1:99", "after EHLO", "x", 0.05, 7});
+  const std::string json = render(report, Form::Json);
+  EXPECT_THAT(json, HasSubstr("\"seconds\":1234.567,"));
+  EXPECT_THAT(json, HasSubstr("\"seconds\":0.05,"));
+}
+
 TEST(ListsReport, TellsOfEachListWhatItWasWorth) {
   ListsReport report;
   report.sessions = 1000;

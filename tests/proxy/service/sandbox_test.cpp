@@ -10,6 +10,7 @@
 #include <unistd.h>
 #ifdef __linux__
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #endif
 
 #include <algorithm>
@@ -126,6 +127,26 @@ TEST_F(Sandbox, NoLocalOrRawSocket) {
 TEST_F(Sandbox, NoSignalToAnybodyElse) {
   expect_refused([] { return ::kill(::getppid(), 0) == 0; });
 }
+
+#ifdef __linux__
+TEST_F(Sandbox, NoOwnerNoLeaseAndNoSignalOfADescriptor) {
+  expect_refused([] { return ::fcntl(0, F_SETOWN, ::getpid()) == 0; });
+  expect_refused([] { return ::fcntl(0, F_SETSIG, SIGTERM) == 0; });
+  expect_refused([] { return ::fcntl(0, F_SETLEASE, F_UNLCK) == 0; });
+}
+
+TEST_F(Sandbox, LimitsCanBeReadAndNotSet) {
+  expect_possible([] {
+    rlimit limit{};
+    return ::getrlimit(RLIMIT_NOFILE, &limit) == 0;
+  });
+  expect_refused([] {
+    rlimit limit{};
+    ::getrlimit(RLIMIT_NOFILE, &limit);
+    return ::setrlimit(RLIMIT_NOFILE, &limit) == 0;
+  });
+}
+#endif
 
 TEST_F(Sandbox, NoMemoryThatCanRun) {
   expect_refused([] {

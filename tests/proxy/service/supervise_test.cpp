@@ -10,6 +10,7 @@
 
 #include "conf/base/anonymous_file.hpp"
 #include "proxy/service/channel.hpp"
+#include "proxy/service/draining.hpp"
 #include "proxy/service/handover.hpp"
 #include "proxy/service/message.hpp"
 #include "proxy/service/privileges.hpp"
@@ -142,6 +143,31 @@ TEST(Handover, RefusesWhatItDoesNotUnderstand) {
   EXPECT_FALSE(parse_handover("smtpguard handover 1\nlistener x 0.0.0.0:25\n"));
   EXPECT_FALSE(parse_handover("smtpguard handover 1\nworker 1 2 3\n"));
   EXPECT_FALSE(parse_handover("smtpguard handover 1\nteapot 1\n"));
+}
+
+TEST(Handover, AFormatThatIsNotOursIsRefusedBeforeAnythingIsExecuted) {
+  ::unsetenv(kHandoverFormatVariable);
+  EXPECT_EQ(trouble_with_handover_format(), "");
+  ::setenv(kHandoverFormatVariable, kHandoverFormat.data(), 1);
+  EXPECT_EQ(trouble_with_handover_format(), "");
+  ::setenv(kHandoverFormatVariable, "smtpguard handover 9", 1);
+  EXPECT_NE(trouble_with_handover_format().find("handover 9"), std::string::npos);
+  ::unsetenv(kHandoverFormatVariable);
+}
+
+TEST(Draining, IsReadAsItWasWritten) {
+  const std::vector<control::DrainingWorker> workers{{71, 3, 2500ms}, {72, 0, 0ms}};
+  EXPECT_EQ(draining_from(to_text(workers)), workers);
+}
+
+TEST(Draining, LeavesOutWhatIsNoLineOfIt) {
+  EXPECT_TRUE(draining_from("").empty());
+  EXPECT_TRUE(draining_from("1 2\n1 2 3 4\nx 2 3\n1 -2 3\n\n").empty());
+  std::string many;
+  for (int i = 0; i < 1000; ++i) {
+    many += "1 2 3\n";
+  }
+  EXPECT_LE(draining_from(many).size(), 16U);
 }
 
 TEST(Privileges, RootIsNotKeptUnlessThatWasPlanned) {
