@@ -4,6 +4,8 @@
 #include <iterator>
 #include <utility>
 
+#include "filters/sender_origin.hpp"
+
 namespace smtpguard::filters {
 namespace {
 
@@ -30,7 +32,8 @@ Verdict judge_by(const NamedPolicy& policy, const Case& what) {
 }  // namespace
 
 Verdict Judge::of_client(const SessionFacts& facts) const {
-  return judge_by(of_listener_, {rules_.chain->judge(facts), false, rules_.chain->hope(facts)});
+  return judge_by(of_listener_, {rules_.chain->judge(facts), false, rules_.chain->hope(facts),
+                                 may_be_greylisted(facts)});
 }
 
 bool Judge::may_be_saved(const SessionFacts& facts) const {
@@ -39,14 +42,15 @@ bool Judge::may_be_saved(const SessionFacts& facts) const {
   }
   const NamedPolicy& policy = rules_.policies.choose(of_listener_, *facts.recipient);
   const bool is_exempt = rules_.policies.is_exempt(*facts.recipient);
-  return judge(policy.policy, {rules_.chain->judge(facts), is_exempt, 0}).refuses();
+  return judge(policy.policy, {rules_.chain->judge(facts), is_exempt, 0, may_be_greylisted(facts)})
+      .refuses();
 }
 
 Verdict Judge::of_recipient(const SessionFacts& facts) {
   const NamedPolicy& policy = rules_.policies.choose(of_listener_, *facts.recipient);
   const bool is_exempt = rules_.policies.is_exempt(*facts.recipient);
   const Findings findings = rules_.chain->judge(facts);
-  Verdict verdict = judge_by(policy, {findings, is_exempt, 0});
+  Verdict verdict = judge_by(policy, {findings, is_exempt, 0, may_be_greylisted(facts)});
   if (is_exempt || (verdict.refuses() && !is_about_client(verdict, findings))) {
     return verdict;
   }
@@ -58,7 +62,8 @@ Verdict Judge::of_recipient(const SessionFacts& facts) {
   if (verdict.refuses()) {
     // A sum may have been reached by what the sender or this recipient added to it.
     Verdict of_client = judge_by(policy, {about_client(findings), false, 0});
-    if (of_client.refuses()) {
+    // Time alone undoes a greylisting.
+    if (of_client.refuses() && of_client.kind != Verdict::Kind::Greylist) {
       refusals_.emplace_back(&policy, std::move(of_client));
     }
   }

@@ -46,7 +46,7 @@ bool is_reached(const std::optional<std::int32_t>& threshold, std::int32_t score
   return threshold && score >= *threshold;
 }
 
-Kind by_score(const Thresholds& thresholds, std::int32_t score) {
+Kind by_score(const Thresholds& thresholds, std::int32_t score, bool may_greylist) {
   if (is_reached(thresholds.drop, score)) {
     return Kind::Drop;
   }
@@ -55,6 +55,9 @@ Kind by_score(const Thresholds& thresholds, std::int32_t score) {
   }
   if (is_reached(thresholds.defer, score)) {
     return Kind::Defer;
+  }
+  if (may_greylist && is_reached(thresholds.greylist, score)) {
+    return Kind::Greylist;
   }
   return is_reached(thresholds.tag, score) ? Kind::Tag : Kind::Pass;
 }
@@ -83,7 +86,7 @@ bool says_more(const Finding& one, const Finding& other) {
 }
 
 Decision decide(const Thresholds& thresholds, const std::vector<Weighed>& weighed,
-                std::int32_t hope) {
+                const Case& what) {
   Decision decision;
   for (const Weighed& one : weighed) {
     decision.score += score_of(one);
@@ -93,7 +96,7 @@ Decision decide(const Thresholds& thresholds, const std::vector<Weighed>& weighe
       decision.kind = alone(*one.finding);
     }
   }
-  const Kind summed = by_score(thresholds, decision.score + hope);
+  const Kind summed = by_score(thresholds, decision.score + what.hope, what.may_greylist);
   if (summed > decision.kind) {
     decision.by = nullptr;
     decision.kind = summed;
@@ -125,6 +128,8 @@ Reason reason_of(const Weighed& weighed) {
 constexpr std::size_t kLineLimit = 510;
 constexpr std::size_t kCodeRoom = 4;
 constexpr std::size_t kSessionRoom = 21;
+// ", try again in 4294967295 seconds"
+constexpr std::size_t kWaitRoom = 33;
 // ", and 4294967295 more"
 constexpr std::size_t kMoreRoom = 21;
 
@@ -172,7 +177,8 @@ std::string in_words(const std::vector<const Weighed*>& failures, std::size_t ro
 
 void write_reply(const Policy& policy, const Decision& decision,
                  const std::vector<Weighed>& weighed, Verdict& verdict) {
-  const bool is_temporary = decision.kind == Kind::Defer || policy.is_soft();
+  const bool is_greylisted = decision.kind == Kind::Greylist;
+  const bool is_temporary = is_greylisted || decision.kind == Kind::Defer || policy.is_soft();
   verdict.code = is_temporary ? 450 : 550;
   if (decision.kind == Kind::Drop && !is_temporary) {
     verdict.code = 554;
@@ -182,8 +188,9 @@ void write_reply(const Policy& policy, const Decision& decision,
   verdict.enhanced = fmt::format("{}.{}", is_temporary ? 4 : 5, detail_code);
   const std::string contact =
       policy.contact().empty() ? std::string() : fmt::format("; {}", policy.contact());
-  const std::size_t room = room_left(
-      kLineLimit, kCodeRoom + verdict.enhanced.size() + 1 + contact.size() + kSessionRoom);
+  const std::size_t room =
+      room_left(kLineLimit, kCodeRoom + verdict.enhanced.size() + 1 + contact.size() +
+                                kSessionRoom + (is_greylisted ? kWaitRoom : 0));
   const auto add_mend = [&](const Finding& finding) {
     const std::string_view mend = mend_of(finding);
     if (!mend.empty() && verdict.text.size() + 2 + mend.size() <= room) {
@@ -197,7 +204,7 @@ void write_reply(const Policy& policy, const Decision& decision,
     verdict.text += with_name(finding, room_left(room, verdict.text.size()));
     add_mend(finding);
   } else {
-    verdict.rule = "score";
+    verdict.rule = is_greylisted ? "greylist" : "score";
     std::vector<const Weighed*> failures;
     for (const Weighed& one : weighed) {
       if (score_of(one) > 0) {
@@ -205,6 +212,9 @@ void write_reply(const Policy& policy, const Decision& decision,
       }
     }
     verdict.text = is_temporary ? "not accepted now: " : "refused: ";
+    if (is_greylisted) {
+      verdict.text = std::string(kGreylisted) + ": ";
+    }
     verdict.text += in_words(failures, room_left(room, verdict.text.size()));
     if (failures.size() == 1) {
       add_mend(*failures.front()->finding);
@@ -297,12 +307,12 @@ Posture next_of(Posture posture) {
 Thresholds thresholds_of(Posture posture) {
   switch (posture) {
     case Posture::Lenient:
-      return {{}, {}, 12, {}};
+      return {{}, {}, {}, 12, {}};
     case Posture::Observe:
     case Posture::Balanced:
-      return {{}, 6, 8, {}};
+      return {{}, 4, 6, 8, {}};
     case Posture::Strict:
-      return {{}, 4, 5, {}};
+      return {{}, 3, 4, 5, {}};
   }
   return {};
 }
@@ -343,8 +353,8 @@ Thresholds Policy::thresholds_if_acting() const {
   const auto pick = [&](auto member) {
     return thresholds_.*member == usual.*member ? next.*member : thresholds_.*member;
   };
-  return {pick(&Thresholds::tag), pick(&Thresholds::defer), pick(&Thresholds::reject),
-          pick(&Thresholds::drop)};
+  return {pick(&Thresholds::tag), pick(&Thresholds::greylist), pick(&Thresholds::defer),
+          pick(&Thresholds::reject), pick(&Thresholds::drop)};
 }
 
 Verdict judge(const Policy& policy, const Case& what) {
@@ -360,8 +370,8 @@ Verdict judge(const Policy& policy, const Case& what) {
                                   policy.weight_if_acting(*one.finding), one.finding->detail});
     }
   }
-  const Decision decision = decide(policy.thresholds(), weighed, what.hope);
-  const Decision would = decide(policy.thresholds_if_acting(), if_acting, what.hope);
+  const Decision decision = decide(policy.thresholds(), weighed, what);
+  const Decision would = decide(policy.thresholds_if_acting(), if_acting, what);
   verdict.kind = decision.kind;
   verdict.score = decision.score;
   verdict.would_be = would.kind;

@@ -30,6 +30,7 @@ Weight weight_in(const Test& test, Posture posture);
 // Each is reached by a sum of so much or more; absent: never.
 struct Thresholds {
   std::optional<std::int32_t> tag;
+  std::optional<std::int32_t> greylist;
   std::optional<std::int32_t> defer;
   std::optional<std::int32_t> reject;
   std::optional<std::int32_t> drop;
@@ -84,6 +85,8 @@ struct Case {
   bool is_exempt_recipient = false;
   // By how much open answers could still lower the sum; 0 when all is answered.
   std::int32_t hope = 0;
+  // Who is suspicious has to come back; false: it has, or need not.
+  bool may_greylist = false;
 };
 
 Verdict judge(const Policy& policy, const Case& what);

@@ -41,6 +41,7 @@ void read_threshold(conf::Reader& section, std::string_view key,
 
 Thresholds read_thresholds(conf::Reader section, Thresholds thresholds) {
   read_threshold(section, "tag", thresholds.tag);
+  read_threshold(section, "greylist", thresholds.greylist);
   read_threshold(section, "defer", thresholds.defer);
   read_threshold(section, "reject", thresholds.reject);
   read_threshold(section, "drop", thresholds.drop);

@@ -70,6 +70,7 @@ struct SessionFacts {
   std::uint32_t recipients = 0;      // of this message, with the one in hand
   KnownAnswers dns;
   memory::Remembered remembered;  // of a stranger, since it came
+  bool has_come_back = false;     // it was greylisted, and is not any more
   // Shared by all sessions that began while nothing changed; null: nobody watches the lists.
   std::shared_ptr<const dns::ListHealth> lists;
   // The same for what domains publish by SPF; null: nothing is known of any.

@@ -10,6 +10,8 @@ std::string_view to_string(Verdict::Kind kind) {
       return "pass";
     case Verdict::Kind::Tag:
       return "tag";
+    case Verdict::Kind::Greylist:
+      return "greylist";
     case Verdict::Kind::Defer:
       return "defer";
     case Verdict::Kind::Refuse:

@@ -26,11 +26,12 @@ struct Verdict {
   // From mild to hard.
   enum class Kind : std::uint8_t {
     Pass,
-    Tag,      // pass, with a header line that tells the score
-    Defer,    // 450: come back later
-    Refuse,   // 550
-    Discard,  // accepted and thrown away: only by the administrator's explicit rule
-    Drop,     // the connection ends with the refusal
+    Tag,       // pass, with a header line that tells the score
+    Greylist,  // 450 to who has not come back yet: Memory knows
+    Defer,     // 450: come back later
+    Refuse,    // 550
+    Discard,   // accepted and thrown away: only by the administrator's explicit rule
+    Drop,      // the connection ends with the refusal
   };
   Kind kind = Kind::Pass;
   std::int32_t score = 0;
@@ -49,10 +50,16 @@ struct Verdict {
   std::string enhanced;  // "5.7.1"
   std::string text;      // the session id is added by whoever says it
 
-  bool refuses() const { return kind == Kind::Refuse || kind == Kind::Defer || kind == Kind::Drop; }
+  bool refuses() const {
+    return kind == Kind::Greylist || kind == Kind::Defer || kind == Kind::Refuse ||
+           kind == Kind::Drop;
+  }
 
   bool operator==(const Verdict&) const = default;
 };
+
+// How the text of a greylisted one begins; whoever says it adds the time that is left.
+inline constexpr std::string_view kGreylisted = "greylisted";
 
 std::string_view to_string(Verdict::Kind kind);
 // "helo.unqualified=4", as in logs and headers.

@@ -1,15 +1,24 @@
 #include "filters/memory/key.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <string>
 
 #include "conf/base/cidr.hpp"
 #include "conf/base/text.hpp"
+#include "dns/keyed_hash.hpp"
 #include "filters/names.hpp"
 
 namespace smtpguard::filters::memory {
 
 namespace {
+
+constexpr char kBeforeHash = '#';
+constexpr std::size_t kHashDigits = 16;
+// It is written into the store, so it is always the same. Who finds two messages with one hash has
+// found two that come back as one.
+const dns::KeyedHash kHash({0x736d747067756172, 0x6772657920666f78});
 
 constexpr int kHostOfIpv6 = 64;
 constexpr int kNetworkOfIpv4 = 24;
@@ -50,6 +59,27 @@ std::optional<Key> Key::correspondent(std::string_view domain) {
   return of_name(Kind::Correspondent, domain);
 }
 
+Key Key::of_two(Kind kind, std::string_view one, std::string_view other) {
+  const std::uint64_t hash = kHash(fmt::format("{} {}", one, other));
+  return {kind,
+          fmt::format("{}{}{:016x}", one.substr(0, kLongest - kHashDigits - 1), kBeforeHash, hash)};
+}
+
+std::optional<Key> Key::greylist(std::string_view client) {
+  if (client.empty() || client.size() > kLongest) {
+    return {};
+  }
+  return Key(Kind::Greylist, client);
+}
+
+Key Key::greylist(std::string_view pool, std::string_view message) {
+  return of_two(Kind::Greylist, pool, message);
+}
+
+bool Key::is_message() const {
+  return text().find(kBeforeHash) != std::string_view::npos;
+}
+
 std::optional<Key> Key::restore(Kind kind, std::string_view text) {
   switch (kind) {
     case Kind::Address:
@@ -64,6 +94,10 @@ std::optional<Key> Key::restore(Kind kind, std::string_view text) {
     case Kind::Organisation:
     case Kind::Correspondent:
       return of_name(kind, text);
+    case Kind::Greylist:
+      return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; })
+                 ? greylist(text)
+                 : std::nullopt;
     case Kind::None:
       break;
   }
@@ -85,6 +119,8 @@ std::string_view to_string(Key::Kind kind) {
       return "organisation";
     case Key::Kind::Correspondent:
       return "correspondent";
+    case Key::Kind::Greylist:
+      return "greylist";
     case Key::Kind::None:
       break;
   }
@@ -93,7 +129,7 @@ std::string_view to_string(Key::Kind kind) {
 
 std::optional<Key::Kind> kind_of(std::string_view word) {
   for (const Key::Kind kind : {Key::Kind::Address, Key::Kind::Network, Key::Kind::Organisation,
-                               Key::Kind::Correspondent}) {
+                               Key::Kind::Correspondent, Key::Kind::Greylist}) {
     if (to_string(kind) == word) {
       return kind;
     }

@@ -128,6 +128,26 @@ std::vector<Record> Memory::about(const Key& key, Moment now) const {
   return record == nullptr ? std::vector<Record>() : std::vector<Record>{*record};
 }
 
+std::vector<Record> Memory::all_of(Key::Kind kind, Moment now, std::size_t most) const {
+  std::vector<Record> found;
+  Table::Place place;
+  const auto is_later = [](const Record& a, const Record& b) { return a.last_seen > b.last_seen; };
+  // A heap, the one that was seen first on top.
+  table_.walk(place, std::numeric_limits<std::size_t>::max(), [&](const Record& record) {
+    if (record.key.kind() != kind || record.expires <= now) {
+      return;
+    }
+    found.push_back(record);
+    std::push_heap(found.begin(), found.end(), is_later);
+    if (found.size() > most) {
+      std::pop_heap(found.begin(), found.end(), is_later);
+      found.pop_back();
+    }
+  });
+  std::sort_heap(found.begin(), found.end(), is_later);
+  return found;
+}
+
 void Memory::give_pass(const Key& key, Moment now) {
   Record& record = record_of(key, now);
   record.add({}, now);

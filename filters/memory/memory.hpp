@@ -33,6 +33,19 @@ struct Conduct {
   bool is_fault() const { return talked_early || pipelined || spoke_no_smtp; }
 };
 
+// A message of somebody suspicious.
+struct GreylistVisit {
+  std::vector<std::string> pools;  // by any of them it is known again: networks, organisations
+  std::vector<std::string> own;    // who need not do it again once it has come back
+  std::string message;             // sender and recipient
+};
+struct GreylistAnswer {
+  bool has_come_back = false;
+  std::string by;                 // a pool, or one's own; empty: it was never here
+  std::chrono::seconds after{0};  // since the first time
+  std::chrono::seconds left{0};   // until it is time
+};
+
 class Memory {
  public:
   Memory(const Settings& settings, dns::KeyedHash hash)
@@ -47,9 +60,13 @@ class Memory {
   Remembered recall(const Identity& who, Moment now) const;
   void learn(const Identity& who, const Conduct& conduct, Moment now);
 
+  GreylistAnswer greylist(const GreylistVisit& visit, Moment now);
+
   // For the administrator: what is kept under a key (none or one), a pass without the merits, and
   // the end of all that is known. False: nothing was known.
   std::vector<Record> about(const Key& key, Moment now) const;
+  // At most `most`, those that were seen last.
+  std::vector<Record> all_of(Key::Kind kind, Moment now, std::size_t most) const;
   void give_pass(const Key& key, Moment now);
   bool forget(const Key& key);
 
@@ -66,6 +83,7 @@ class Memory {
   const Table& table() const { return table_; }
 
  private:
+  bool has_come_back(const Key& client, Moment now);
   void learn_of(const Key& key, const Conduct& conduct, Moment now);
   void learn_of_network(const IpAddress& client, const Conduct& conduct, Moment now);
   Record& record_of(const Key& key, Moment now);

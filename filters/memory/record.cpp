@@ -63,7 +63,8 @@ double usefulness(const Record& record, Moment now) {
     return -1;
   }
   const Counts counts = record.counts_at(now);
-  double worth = 1;
+  // Whoever likes makes us write down a message of his.
+  double worth = record.key.kind() == Key::Kind::Greylist ? 0.2 : 1;
   worth += record.key.kind() == Key::Kind::Correspondent ? 200 : 0;
   worth += record.is_known_good(now) ? 100 : 0;
   worth += record.key.kind() == Key::Kind::Network ? 20 : 0;

@@ -15,13 +15,20 @@ void read_span(conf::Reader& section, std::string_view key, std::chrono::seconds
 
 }  // namespace
 
-Settings read_settings(conf::Reader section) {
+Settings read_settings(conf::Reader& root) {
   Settings settings;
+  conf::Reader section = root.section("memory");
   section.boolean("enabled", settings.is_enabled);
   section.file_path("folder", settings.folder);
   section.integer("entries", settings.entries, {1000, 50'000'000});
   read_span(section, "pass", settings.pass, {1s, 8760h});
   read_span(section, "keep", settings.keep, {1s, 8760h});
+  conf::Reader greylist = root.section("greylist");
+  read_span(greylist, "wait", settings.greylist.wait, {1s, 1h});
+  read_span(greylist, "window", settings.greylist.window, {1min, 168h});
+  if (settings.greylist.window <= settings.greylist.wait) {
+    greylist.error("window", "not longer than \"wait\": nobody could ever come back");
+  }
   return settings;
 }
 

@@ -15,6 +15,14 @@ namespace smtpguard::filters::memory {
 
 using namespace std::chrono_literals;
 
+// [greylist]
+struct GreylistSettings {
+  std::chrono::seconds wait = 3min;   // who comes back sooner is deferred once more
+  std::chrono::seconds window = 24h;  // and who comes back later begins anew
+
+  bool operator==(const GreylistSettings&) const = default;
+};
+
 // [memory]
 struct Settings {
   bool is_enabled = true;
@@ -23,10 +31,12 @@ struct Settings {
   std::uint32_t entries = 500'000;   // 60 MB when full
   std::chrono::seconds pass = 720h;  // what a good client has shown holds for so long
   std::chrono::seconds keep = 720h;  // who is not seen for so long is forgotten
+  GreylistSettings greylist;
 
   bool operator==(const Settings&) const = default;
 };
 
-Settings read_settings(conf::Reader section);
+// [memory], [greylist].
+Settings read_settings(conf::Reader& root);
 
 }  // namespace smtpguard::filters::memory

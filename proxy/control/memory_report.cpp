@@ -17,6 +17,32 @@ std::string_view state_of(const memory::Record& record, memory::Moment now) {
   return record.is_known_good(now) ? "known good" : "no pass";
 }
 
+// Of a message that waits, until it may come back.
+std::chrono::seconds left_of(const memory::Record& record, const MemoryReport& report) {
+  const std::chrono::seconds waited = memory::between(record.first_seen, report.now);
+  return record.key.is_message() && waited < report.greylist_wait ? report.greylist_wait - waited
+                                                                  : std::chrono::seconds(0);
+}
+
+// What is known of it in one line.
+std::string in_a_line(const memory::Record& record, const MemoryReport& report) {
+  const std::chrono::seconds left = left_of(record, report);
+  const std::string state = !record.key.is_message() ? "has come back"
+                            : left.count() > 0       ? fmt::format("waits {} s more", left.count())
+                                                     : std::string("may come back");
+  return fmt::format("{:42}  {}, first seen {}, forgotten {}\n", record.key.text(), state,
+                     memory::to_string(record.first_seen), memory::to_string(record.expires));
+}
+
+json::object in_a_line_of_json(const memory::Record& record, const MemoryReport& report) {
+  return {{"key", record.key.text()},
+          {"has_come_back", !record.key.is_message()},
+          {"left", left_of(record, report).count()},
+          {"first_seen", memory::to_string(record.first_seen)},
+          {"last_seen", memory::to_string(record.last_seen)},
+          {"expires", memory::to_string(record.expires)}};
+}
+
 json::object to_json(const memory::Record& record, memory::Moment now) {
   const memory::Counts counts = record.counts_at(now);
   return {{"kind", to_string(record.key.kind())},
@@ -73,7 +99,8 @@ json::object to_json(const MemoryReport& report) {
   }
   json::array records;
   for (const memory::Record& record : report.records) {
-    records.push_back(to_json(record, report.now));
+    records.push_back(report.is_list ? in_a_line_of_json(record, report)
+                                     : to_json(record, report.now));
   }
   object["records"] = std::move(records);
   return object;
@@ -89,7 +116,7 @@ std::string to_text(const MemoryReport& report) {
                         report.most, report.octets, report.store, report.waiting);
   }
   for (const memory::Record& record : report.records) {
-    text += to_text(record, report.now);
+    text += report.is_list ? in_a_line(record, report) : to_text(record, report.now);
   }
   if (text.empty()) {
     text = "nothing is remembered\n";

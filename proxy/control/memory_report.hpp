@@ -3,6 +3,7 @@
 // never. Keys are addresses and host names, so nothing of it needs to be escaped.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -16,6 +17,8 @@ struct MemoryReport {
   std::string done;  // what was changed, in words; empty: nothing was
   filters::memory::Moment now{};
   std::vector<filters::memory::Record> records;  // of the client that was asked for
+  bool is_list = false;                          // they are all of a kind: a line each
+  std::chrono::seconds greylist_wait{0};
   bool has_figures = false;
   std::uint64_t entries = 0;
   std::uint64_t most = 0;

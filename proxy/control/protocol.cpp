@@ -34,6 +34,7 @@ constexpr std::array kCommands{
     Named{"memory show", Command::MemoryShow},
     Named{"memory forget", Command::MemoryForget},
     Named{"pass", Command::Pass},
+    Named{"greylist list", Command::GreylistList},
 };
 
 constexpr std::string_view kJson = "json ";

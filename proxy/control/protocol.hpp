@@ -33,6 +33,7 @@ enum class Command : std::uint8_t {
   MemoryShow,    // with an address or a domain
   MemoryForget,  // the same
   Pass,          // the same
+  GreylistList,
 };
 // As it is typed: "status", "log reopen".
 std::string_view to_string(Command command);

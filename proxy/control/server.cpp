@@ -27,7 +27,8 @@ constexpr Milliseconds kPause = 1s;
 
 bool is_about_memory(Command command) {
   return command == Command::MemoryStats || command == Command::MemoryShow ||
-         command == Command::MemoryForget || command == Command::Pass;
+         command == Command::MemoryForget || command == Command::Pass ||
+         command == Command::GreylistList;
 }
 
 }  // namespace

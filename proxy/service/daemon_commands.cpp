@@ -103,6 +103,11 @@ control::ListsReport DaemonCommands::lists() {
   return report;
 }
 
+namespace {
+// What one answer lists at most: the loop stands still for it.
+constexpr std::size_t kMostListed = 2000;
+}  // namespace
+
 Result<control::MemoryReport> DaemonCommands::memory(const control::Request& request) {
   namespace memory = filters::memory;
   using control::Command;
@@ -116,6 +121,12 @@ Result<control::MemoryReport> DaemonCommands::memory(const control::Request& req
     report.octets = memory_.table().memory();
     report.store = store == nullptr ? "none" : store->is_working() ? "works" : "in trouble";
     report.waiting = store == nullptr ? 0 : store->waiting();
+    return report;
+  }
+  if (request.command == Command::GreylistList) {
+    report.is_list = true;
+    report.greylist_wait = memory_.settings().greylist.wait;
+    report.records = memory_.all_of(memory::Key::Kind::Greylist, report.now, kMostListed);
     return report;
   }
   const auto address = IpAddress::parse(request.argument);

@@ -135,7 +135,7 @@ LoadedSettings read_settings(const conf::Document& document, conf::FileSource& f
   settings.fixed.dns = dns::read_settings(root.section("dns"));
   settings.runtime.dns_budget = settings.fixed.dns.budget;
   settings.runtime.limits = session::read_limits(root.section("limits"));
-  settings.runtime.memory = filters::memory::read_settings(root.section("memory"));
+  settings.runtime.memory = filters::memory::read_settings(root);
   settings.runtime.tls = session::read_tls(root.section("tls"), tls_files);
   settings.fixed.log = session::read_log(root.section("log"));
   settings.fixed.control = control::read_control(root.section("control"));

@@ -329,6 +329,7 @@ void Supervisor::carry_out(const std::string& order, const Asker& asker) {
     case control::Command::MemoryShow:
     case control::Command::MemoryForget:
     case control::Command::Pass:
+    case control::Command::GreylistList:
       answer(asker, Error{order + ": a worker knows that itself"});
   }
 }

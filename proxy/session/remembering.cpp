@@ -1,8 +1,12 @@
 #include "proxy/session/remembering.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
+#include "conf/base/text.hpp"
 #include "filters/memory/memory.hpp"
+#include "filters/sender_origin.hpp"
 
 namespace smtpguard::session {
 
@@ -59,6 +63,8 @@ memory::Conduct conduct_of(const Inquiry& inquiry, const filters::SessionRecord&
 }  // namespace
 
 void recall_address(const Context& context, Inquiry& inquiry) {
+  // Without a memory nobody could ever come back.
+  inquiry.facts.has_come_back = context.memory == nullptr || !context.memory->settings().is_enabled;
   if (is_asked_for(context, inquiry)) {
     inquiry.facts.remembered =
         context.memory->recall({inquiry.facts.client.address, {}}, memory::wall_now());
@@ -76,6 +82,23 @@ bool recall_name(const Context& context, Inquiry& inquiry) {
   }
   inquiry.facts.remembered = context.memory->recall(identity_of(inquiry), memory::wall_now());
   return inquiry.facts.remembered.is_known_good;
+}
+
+memory::GreylistAnswer ask_greylist(Context& context, const Inquiry& inquiry) {
+  const filters::SessionFacts& facts = inquiry.facts;
+  if (context.memory == nullptr || !facts.sender || !facts.recipient) {
+    return {true, {}, {}, {}};
+  }
+  memory::GreylistVisit visit;
+  visit.pools = filters::pools_of(facts);
+  visit.message =
+      to_lower(fmt::format("{} {}", facts.sender->address(), facts.recipient->address()));
+  const memory::Identity who = identity_of(inquiry);
+  visit.own.emplace_back(memory::Key::address(who.client).text());
+  if (!who.organisation.empty()) {
+    visit.own.push_back(who.organisation);
+  }
+  return context.memory->greylist(visit, memory::wall_now());
 }
 
 void remember(Context& context, const Inquiry& inquiry, filters::SessionRecord& record) {

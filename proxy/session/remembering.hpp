@@ -13,6 +13,8 @@ namespace smtpguard::session {
 void recall_address(const Context& context, Inquiry& inquiry);
 // By address and name, once the name is known; true: it turns out that the client is known good.
 bool recall_name(const Context& context, Inquiry& inquiry);
+// Whether who is suspicious has come back, with the recipient in hand.
+filters::memory::GreylistAnswer ask_greylist(Context& context, const Inquiry& inquiry);
 // What the session has shown; the record is complete.
 void remember(Context& context, const Inquiry& inquiry, filters::SessionRecord& record);
 

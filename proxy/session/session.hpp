@@ -76,6 +76,7 @@ class Session : public boost::intrusive::list_base_hook<
   net::Awaitable<void> judge();
   void judge_sender();
   net::Awaitable<void> judge_recipient();
+  void judge_again_who_came_back(filters::Verdict& verdict);
   net::Awaitable<void> wait_for_answers(bool also_slow);
   // After each line of the client: what it tells of the client.
   void learn_from_input();

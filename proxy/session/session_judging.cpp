@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "proxy/session/conduct.hpp"
+#include "proxy/session/remembering.hpp"
 #include "proxy/session/session.hpp"
 
 namespace smtpguard::session {
@@ -124,7 +125,10 @@ net::Awaitable<void> Session::judge_recipient() {
     co_await wait_for_answers(true);
   }
   be_quiet_if_known();
-  const filters::Verdict verdict = inquiry_->judge.of_recipient(facts_);
+  filters::Verdict verdict = inquiry_->judge.of_recipient(facts_);
+  if (verdict.kind == filters::Verdict::Kind::Greylist) {
+    judge_again_who_came_back(verdict);
+  }
   tell(verdict);
   facts_.recipient.reset();
   record_.relay_attempts += verdict.rule.starts_with("relay.") ? 1U : 0U;
@@ -136,6 +140,7 @@ net::Awaitable<void> Session::judge_recipient() {
       co_return;
     case filters::Verdict::Kind::Refuse:
     case filters::Verdict::Kind::Defer:
+    case filters::Verdict::Kind::Greylist:
       reason_ = verdict.rule == "score" ? fmt::format("score {}", verdict.score) : verdict.rule;
       judgement.kind = smtp::Judgement::Kind::Refuse;
       judgement.reply = with_id(smtp::make_reply(verdict.code, verdict.enhanced, verdict.text));
@@ -151,6 +156,19 @@ net::Awaitable<void> Session::judge_recipient() {
       break;
   }
   dialog_.on_judgement(judgement);
+}
+
+// Who has come back once need not do it again in this session.
+void Session::judge_again_who_came_back(filters::Verdict& verdict) {
+  const filters::memory::GreylistAnswer answer = ask_greylist(context_, *inquiry_);
+  context_.log.greylisted(facts_, answer);
+  if (answer.has_come_back) {
+    facts_.has_come_back = true;
+    verdict = inquiry_->judge.of_recipient(facts_);
+    return;
+  }
+  verdict.text.insert(filters::kGreylisted.size(),
+                      fmt::format(", try again in {} seconds", answer.left.count()));
 }
 
 // Late answers count until here, as long as their time is not over.

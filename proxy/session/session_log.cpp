@@ -212,6 +212,23 @@ void SessionLog::known(const SessionFacts& facts) {
   });
 }
 
+void SessionLog::greylisted(const SessionFacts& facts,
+                            const filters::memory::GreylistAnswer& answer) {
+  if (!tells_events_of(facts)) {
+    return;
+  }
+  write(Severity::Info, facts, "greylist", [&](LogLine& line) {
+    line.add("state", answer.has_come_back ? "came-back" : "waits");
+    if (!answer.by.empty()) {
+      line.add("by", answer.by);
+    }
+    line.add_number("after", static_cast<std::uint64_t>(answer.after.count()));
+    if (!answer.has_come_back) {
+      line.add_number("left", static_cast<std::uint64_t>(answer.left.count()));
+    }
+  });
+}
+
 void SessionLog::early(const SessionFacts& facts, const OutOfTurn& bytes) {
   if (!tells_events_of(facts)) {
     return;

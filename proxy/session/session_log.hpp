@@ -12,6 +12,7 @@
 #include "conf/base/log_line.hpp"
 #include "conf/base/tls_facts.hpp"
 #include "filters/access.hpp"
+#include "filters/memory/memory.hpp"
 #include "filters/session_facts.hpp"
 #include "filters/session_record.hpp"
 #include "proxy/smtp/command.hpp"
@@ -57,6 +58,9 @@ class SessionLog {
             const smtp::Reply& reply, std::string_view reason);
   // What a test found, once a session; with its evidence. `is_observed`: the weight is what it
   // would have.
+  // Who is suspicious and was told to come back, or has.
+  void greylisted(const filters::SessionFacts& facts,
+                  const filters::memory::GreylistAnswer& answer);
   void finding(const filters::SessionFacts& facts, const filters::Reason& reason,
                std::string_view policy, bool is_observed);
   struct Body {

@@ -80,6 +80,7 @@ class Rehearsal {
     facts.standing = rules_.site.standing_of(client.address, facts.spf.get());
     facts.is_monitor = rules_.site.networks.monitors.contains(client.address);
     facts.lists = client.lists;
+    facts.has_come_back = client.is_never_greylisted;
     facts.misbehaviour.early = client.talks_early ? 1 : 0;
     if (!judge_client("connect")) {
       return finish();

@@ -28,6 +28,7 @@ struct ImaginedClient {
   std::vector<std::string> recipients;
   bool talks_early = false;
   bool pipelines = false;
+  bool is_never_greylisted = false;  // nothing is remembered here
   // What is known of the DNS lists when it comes; nullptr: all of them work.
   std::shared_ptr<const dns::ListHealth> lists;
   // What the domains of the access lists publish by SPF; nullptr: nothing is known.

@@ -90,6 +90,10 @@ void add_online_commands(CLI::App& app, const SharedOptions& common) {
   add_online_command(*memory, common, "forget", Command::MemoryForget,
                      "forget an address or a domain");
   add_online_command(*memory, common, "stats", Command::MemoryStats, "how much is remembered");
+  CLI::App* const greylist = app.add_subcommand("greylist", "who has to come back, or has");
+  greylist->require_subcommand(1);
+  add_online_command(*greylist, common, "list", Command::GreylistList,
+                     "what was greylisted, the last of it first");
   add_online_command(app, common, "pass", Command::Pass,
                      "an address, or all hosts of a domain, need not wait for the greeting");
 }

@@ -119,6 +119,7 @@ void run(const Options& options) {
   const session::RuntimeConfig& runtime = loaded.settings.runtime;
   const session::ListenerSettings& listener = find_listener(loaded.settings, options.listener);
   client.listener = listener.address;
+  client.is_never_greylisted = !runtime.memory.is_enabled;
 
   dns::Settings dns = loaded.settings.fixed.dns;
   if (!options.answers.empty()) {

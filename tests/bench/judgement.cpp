@@ -64,6 +64,12 @@ struct Case {
   std::array<filters::Verdict, kPostures.size()> verdicts;
 
   bool is_caught(std::size_t posture) const { return verdicts[posture].refuses(); }
+  // Has to come back, if its sender is of another domain.
+  bool is_suspicious(std::size_t posture) const {
+    const auto greylist =
+        filters::thresholds_of(static_cast<filters::Posture>(posture + 1)).greylist;
+    return !is_caught(posture) && greylist && verdicts[posture].score >= *greylist;
+  }
 };
 
 filters::Verdict verdict_of(const filters::Rulebook& rules, std::size_t posture,
@@ -139,6 +145,18 @@ class Bench {
                              is_recent ? ", 2015 and later" : ", all years"),
                  total(is_abusive, is_recent));
       }
+    }
+    fmt::print("\nSuspicious: greylisted, in the name of another domain than its own\n");
+    for (const bool is_abusive : {false, true}) {
+      fmt::print("{:44}  ", is_abusive ? "abusive, 2015 and later" : "legitimate, 2015 and later");
+      for (std::size_t posture = 0; posture < kPostures.size(); ++posture) {
+        Rate rate;
+        for (const Case* one : total(is_abusive, true)) {
+          rate.add(one->is_suspicious(posture), weight_of(*one));
+        }
+        fmt::print("{:24}", rate.to_string());
+      }
+      fmt::print("\n");
     }
   }
 

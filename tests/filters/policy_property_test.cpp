@@ -136,6 +136,7 @@ class PolicyProperty : public testing::Test {
       const int defer = 1 + below(8);
       const int reject = defer + below(8);
       policy.set_thresholds({is_one_in(2) ? std::optional(1 + below(5)) : std::nullopt,
+                             is_one_in(2) ? std::optional(1 + below(5)) : std::nullopt,
                              is_one_in(2) ? std::optional(defer) : std::nullopt, reject,
                              is_one_in(2) ? std::optional(reject + below(8)) : std::nullopt});
     }
@@ -153,8 +154,9 @@ class PolicyProperty : public testing::Test {
     Findings findings;
     bool is_exempt;
     std::int32_t hope;
+    bool may_greylist;
 
-    Verdict verdict() const { return judge(policy, {findings, is_exempt, hope}); }
+    Verdict verdict() const { return judge(policy, {findings, is_exempt, hope, may_greylist}); }
     Any with(Finding finding) const {
       Any more = *this;
       more.findings.push_back(std::move(finding));
@@ -163,7 +165,7 @@ class PolicyProperty : public testing::Test {
   };
 
   Any any_case() {
-    return {any_policy(), any_findings(), is_one_in(5), is_one_in(3) ? -below(9) : 0};
+    return {any_policy(), any_findings(), is_one_in(5), is_one_in(3) ? -below(9) : 0, is_one_in(2)};
   }
 
   std::mt19937 random_;

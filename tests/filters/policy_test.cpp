@@ -73,6 +73,21 @@ TEST(Policy, DefersBetweenTheThresholds) {
   EXPECT_EQ(verdict.enhanced, "4.7.1");
 }
 
+TEST(Policy, GreylistsTheSuspiciousOnlyWhereItMayAndNeverInLenient) {
+  const Findings findings{failed(kSmall, ""), listed("other", 1)};
+  Case what{findings};
+  EXPECT_EQ(judge(Policy(Posture::Balanced), what).kind, Verdict::Kind::Pass);
+  what.may_greylist = true;
+  const Verdict verdict = judge(Policy(Posture::Balanced), what);
+  EXPECT_EQ(verdict.kind, Verdict::Kind::Greylist);
+  EXPECT_EQ(verdict.code, 450);
+  EXPECT_EQ(verdict.enhanced, "4.7.1");
+  EXPECT_EQ(verdict.rule, "greylist");
+  EXPECT_TRUE(verdict.text.starts_with("greylisted: ")) << verdict.text;
+  EXPECT_EQ(judge(Policy(Posture::Lenient), what).kind, Verdict::Kind::Pass);
+  EXPECT_EQ(judge(Policy(Posture::Observe), what).kind, Verdict::Kind::Pass);
+}
+
 TEST(Policy, AllowListsLowerTheSum) {
   const Findings findings{listed("zen", 8), listed("white", -4)};
   const Verdict verdict = judge(Policy(Posture::Balanced), {findings});
@@ -115,7 +130,7 @@ TEST(Policy, WouldIsWhatTheNextPostureSaysByItsThresholds) {
   EXPECT_EQ(balanced.would_be, judge(Policy(Posture::Strict), {findings}).kind);
   // What the administrator set is his also then.
   Policy own(Posture::Lenient);
-  own.set_thresholds({{}, {}, 100, {}});
+  own.set_thresholds({{}, {}, {}, 100, {}});
   EXPECT_EQ(judge(own, {findings}).would_be, Verdict::Kind::Defer);
 }
 

@@ -36,11 +36,22 @@ TEST(Key, DoesNotCutWhatIsTooLong) {
   EXPECT_FALSE(Key::organisation(""));
 }
 
+TEST(Key, OfAMessageKeepsNoMoreOfItThanAHash) {
+  const Key key = Key::greylist("ffff:ffff:ffff:ffff::/64", "user@example.org user@example.net");
+  EXPECT_TRUE(key.text().starts_with("ffff:ffff:ffff:ffff::/64#"));
+  EXPECT_EQ(key.text().find("user"), std::string_view::npos);
+  EXPECT_TRUE(key.is_message());
+  const std::string pool(60, 'a');
+  EXPECT_NE(Key::greylist(pool + ".net", "m"), Key::greylist(pool + ".org", "m"));
+  EXPECT_FALSE(Key::greylist(pool));
+}
+
 TEST(Key, ComesBackFromItsTextAndFromNothingElse) {
   for (const Key& key :
        {Key::address(ip("192.0.2.9")), Key::address(ip("2001:db8::1")),
         Key::network(ip("192.0.2.9")), Key::network(ip("2001:db8::1")),
-        Key::organisation("example.org").value(), Key::correspondent("example.org").value()}) {
+        Key::organisation("example.org").value(), Key::correspondent("example.org").value(),
+        Key::greylist("192.0.2.9").value(), Key::greylist("192.0.2.0/24", "a@b c@d")}) {
     EXPECT_EQ(Key::restore(key.kind(), key.text()), key) << key.text();
     EXPECT_EQ(kind_of(to_string(key.kind())), key.kind());
   }

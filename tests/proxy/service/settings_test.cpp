@@ -126,7 +126,7 @@ events = false
   EXPECT_EQ(policy.posture(), filters::Posture::Strict);
   EXPECT_TRUE(policy.is_soft());
   EXPECT_EQ(policy.contact(), "see https://example.org/");
-  EXPECT_EQ(policy.thresholds(), (filters::Thresholds{3, {}, 9, 20}));
+  EXPECT_EQ(policy.thresholds(), (filters::Thresholds{3, 3, {}, 9, 20}));
   const filters::Finding early = filters::failed(*filters::find_test("early_talker"), "");
   EXPECT_EQ(policy.weight(early), filters::points(2));
   const auto& backend = runtime.backend;
