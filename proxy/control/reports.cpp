@@ -38,8 +38,9 @@ std::string_view words_of_state(std::string_view state) {
   return state == "works" ? "not whole" : state;
 }
 
-std::string_view plural(std::uint64_t count) {
-  return count == 1 ? "" : "s";
+// "1 session", "2 sessions".
+std::string many(std::uint64_t count, std::string_view what) {
+  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
 }
 
 json::array to_json(const std::vector<DrainingWorker>& workers) {
@@ -98,15 +99,16 @@ std::string to_text(const StatusReport& report) {
   std::string text = fmt::format(
       "smtpguard {}, pid {}, worker {}, {} ({})\n"
       "configuration  {}, loaded {}\n"
-      "now            {} sessions and {} visitors, {} connections at most\n"
-      "so far         {} sessions ended; {} messages delivered; replies: {} refused, {} deferred\n",
+      "now            {} and {}, {} at most\n"
+      "so far         {} ended; {} delivered; replies: {} refused, {} deferred\n",
       report.version, report.pid, report.worker_pid, since, format_duration(report.uptime),
-      escape(report.configuration), report.loaded, report.sessions, report.visitors,
-      report.most_connections, report.ended, report.delivered, report.refused, report.deferred);
+      escape(report.configuration), report.loaded, many(report.sessions, "session"),
+      many(report.visitors, "visitor"), many(report.most_connections, "connection"),
+      many(report.ended, "session"), many(report.delivered, "message"), report.refused,
+      report.deferred);
   for (const DrainingWorker& worker : report.draining) {
-    text +=
-        fmt::format("draining       worker {}: {} session{} left, for {} at most\n", worker.pid,
-                    worker.sessions, plural(worker.sessions), format_duration(worker.time_left));
+    text += fmt::format("draining       worker {}: {} left, for {} at most\n", worker.pid,
+                        many(worker.sessions, "session"), format_duration(worker.time_left));
   }
   for (const StatusReport::Backend& backend : report.backends) {
     text += fmt::format("backend        {} ({}) {}\n", backend.address, backend.identity,
@@ -116,8 +118,8 @@ std::string to_text(const StatusReport& report) {
     text += fmt::format("dns list       {} is {}: {}\n", list.zone, words_of_state(list.state),
                         trouble_in_words(list));
   }
-  text += fmt::format("trouble        {} log lines lost, {} crashes", report.log_lines_lost,
-                      report.crashes);
+  text += fmt::format("trouble        {} lost, {}", many(report.log_lines_lost, "log line"),
+                      report.crashes == 1 ? "1 crash" : fmt::format("{} crashes", report.crashes));
   return text;
 }
 
@@ -159,8 +161,8 @@ std::string to_text(const SessionsReport& report) {
   for (const DrainingWorker& worker : report.draining) {
     text += fmt::format("and {} of worker {}, which drains\n", worker.sessions, worker.pid);
   }
-  text += fmt::format("{} sessions, {} visitors", report.sessions.size() + report.left_out,
-                      report.visitors);
+  text += fmt::format("{}, {}", many(report.sessions.size() + report.left_out, "session"),
+                      many(report.visitors, "visitor"));
   return text;
 }
 

@@ -54,6 +54,7 @@ mynetworks =
 inet_interfaces = 127.0.0.1, ::1
 smtpd_relay_restrictions = permit_mynetworks, reject_unauth_destination
 smtpd_client_connection_rate_limit = 0
+smtpd_client_connection_count_limit = 0
 smtpd_forbid_bare_newline = no
 message_size_limit = 60000000
 mailbox_size_limit = 0

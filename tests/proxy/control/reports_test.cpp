@@ -62,6 +62,21 @@ TEST(SessionsReport, NamesSessionsOfWorkersThatDrain) {
   EXPECT_THAT(render(report, Form::Json), HasSubstr(R"("pid":71)"));
 }
 
+TEST(StatusReport, CountsAsPeopleDo) {
+  StatusReport report;
+  report.sessions = 1;
+  report.visitors = 2;
+  report.ended = 1;
+  report.crashes = 1;
+  const std::string text = render(report, Form::Text);
+  EXPECT_THAT(text, HasSubstr("1 session and 2 visitors, "));
+  EXPECT_THAT(text, HasSubstr("1 session ended; 0 messages delivered; "));
+  EXPECT_THAT(text, HasSubstr("0 log lines lost, 1 crash"));
+  SessionsReport sessions;
+  sessions.sessions.push_back({"id", "192.0.2.1:99", "after EHLO", "x", 1, 7});
+  EXPECT_THAT(render(sessions, Form::Text), testing::EndsWith("1 session, 0 visitors"));
+}
+
 TEST(Json, HasNumbersAsPeopleWriteThem) {
   SessionsReport report;
   report.sessions.push_back({"id", "192.0.2.1:99", "after EHLO", "x", 1234.567, 7});
