@@ -91,6 +91,7 @@ class Lobby {
   void read_proxy_header(Held visitor);
   // The client's true address is known.
   void admit(Held visitor);
+  std::string block_of(const Visitor& visitor, const filters::SessionFacts& facts);
   void greet(Held visitor);
   void on_early_window(Held visitor);
   void let_in(Held visitor);
