@@ -147,6 +147,10 @@ void remember_sender(Context& context, Inquiry& inquiry, const filters::SessionR
   if (!inquiry.facts.correspondent && identity_of(inquiry).organisation.empty()) {
     visit.origins.clear();
   }
+  // Known by its network alone it vouches for nothing new, or one neighbour would for the next.
+  if (!visit.is_confirmed && inquiry.facts.correspondent) {
+    visit.origins = {inquiry.facts.correspondent->by};
+  }
   if (is_asked_for(context, inquiry) && !is_condemned &&
       (visit.is_confirmed || inquiry.facts.correspondent)) {
     context.memory->learn_sender(visit, memory::wall_now());
