@@ -15,7 +15,7 @@ ARGS ?=
 help:
 	@echo 'make run       build smtpguard, start it on 127.0.0.1:2525 in front of a try-out backend, play some sessions'
 	@echo 'make test      build everything and run all tests'
-	@echo 'make bench     run the benchmarks'
+	@echo 'make bench     the table against HAProxy, nginx and postscreen (as root; ROWS="cpu memory" and ROUNDS=5 choose)'
 	@echo 'make bench-judgement [DATA=FOLDER] [ARGS="--worst 5"]   how many bots and honest servers the name tests catch'
 	@echo 'make install   install below PREFIX ($(PREFIX)); DESTDIR is put before it'
 	@echo 'make format    format all C++ files as .clang-format says'
@@ -35,8 +35,8 @@ test:
 	@sh .ci/test
 
 bench:
-	@if [ -f tests/bench/run ]; then sh .ci/setup test && sh .ci/build && tests/bench/run; \
-	else echo 'The benchmarks come with the issue "Endure".'; fi
+	@sh .ci/setup test
+	@tests/bench/run $(ARGS)
 
 bench-judgement:
 	@sh .ci/setup test

@@ -12,7 +12,6 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from support import process  # noqa: E402
 from support.guard import can_connect, free_port  # noqa: E402
 from support.harness import Failure, wait_until  # noqa: E402
-from support.jail import Jail  # noqa: E402
 from support.peers import POSTFIX_HIDE, write_postfix  # noqa: E402
 
 KNOWN, KNOWN_ADDRESSES = "203.0.113.1", 50
@@ -149,7 +148,7 @@ class HAProxy(Peer):
     name = "HAProxy"
 
     def start(self):
-        jail = Jail(self.bench, "haproxy", "haproxy", ("/etc/haproxy",))
+        jail = self.bench.jail("haproxy", "/etc/haproxy")
         jail.write("/etc/hap.cfg", f"""
 global
   maxconn 9900
@@ -174,7 +173,7 @@ class Nginx(Peer):
     name = "nginx"
 
     def start(self):
-        jail = Jail(self.bench, "nginx", "nginx", ("/etc/nginx",))
+        jail = self.bench.jail("nginx", "/etc/nginx")
         web = free_port()
         jail.write("/etc/bench.conf", f"""
 load_module /usr/lib/nginx/modules/ngx_mail_module.so;
@@ -213,7 +212,7 @@ class Postscreen(Peer):
         self.greet_wait = greet_wait
 
     def start(self):
-        self.jail = jail = Jail(self.bench, "postfix", "postscreen", POSTFIX_HIDE)
+        self.jail = jail = self.bench.jail("postfix", *POSTFIX_HIDE)
         lists = " ".join(f"{zone}*1" for zone in LISTS)
         write_postfix(jail, f"""
 compatibility_level = 3.6

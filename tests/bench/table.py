@@ -18,6 +18,7 @@ from peers import (KNOWN, KNOWN_ADDRESSES, STRANGERS, Direct, HAProxy, Nginx, Po
 from support import process  # noqa: E402
 from support.guard import free_port  # noqa: E402
 from support.harness import Failure  # noqa: E402
+from support.jail import Jail  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
@@ -32,12 +33,18 @@ class Bench:
         self.sink = os.path.abspath(os.path.join(arguments.build, "tests/bench/bench_sink"))
         self.load_program = os.path.abspath(os.path.join(arguments.build, "tests/bench/bench_load"))
         self.at_end = []
+        self.jails = 0
         self.sinks, self.name_servers = {}, {}
 
     def folder(self, name):
         path = os.path.join(self.work, name)
         os.makedirs(path, exist_ok=True)
         return path
+
+    def jail(self, package, *hide):
+        """A new one each time: what a peer kept from the row before must not help it."""
+        self.jails += 1
+        return Jail(self, package, f"{package}-{self.jails}", hide)
 
     def start(self, name, command):
         return process.start(command, os.path.join(self.folder(name), "output"))
