@@ -93,6 +93,12 @@ bool Backend::needs_new_connection(const smtp::Question& question) const {
 
 net::Awaitable<void> Backend::connect() {
   Connection& connection = *connection_;
+  auto place = context_.admission.enter_backend(context_.config->limits);
+  if (!place) {
+    connection.dialog.on_lost("no descriptor is left for a connection");
+    co_return;
+  }
+  connection.place = std::move(*place);
   const auto begun = net::begin_connect(connection.socket, settings_.address);
   if (begun.has_error()) {
     connection.dialog.on_lost(begun.error().text);

@@ -60,6 +60,7 @@ class Backend {
     net::Io read_some(std::span<char> into);
     net::Io write_some(std::string_view bytes);
 
+    Admission::BackendPlace place;
     net::Socket socket;
     std::unique_ptr<net::TlsStream> tls;  // goes before its socket
     bool reads_after_writing = false;     // what TLS has to do first

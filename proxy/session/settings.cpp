@@ -163,6 +163,7 @@ LimitSettings read_limits(conf::Reader section) {
   section.integer("commands", limits.commands, kCount);
   section.integer("errors", limits.errors, kCount);
   section.duration("command_timeout", limits.command_timeout, kOneWait);
+  section.duration("stress_timeout", limits.stress_timeout, kOneWait);
   section.duration("data_timeout", limits.data_timeout, kOneWait);
   section.byte_count("data_rate", limits.data_rate, kDataRates);
   section.duration("write_timeout", limits.write_timeout, kOneWait);

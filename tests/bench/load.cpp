@@ -156,11 +156,7 @@ net::Awaitable<std::string> keep_silent(Load& load, Talk& talk, const IpAddress&
   if (!connected) {
     co_return "no connection";
   }
-  if (holds) {
-    // The reset that ends the run is not waited for: whoever is here then is counted as held.
-    const bool stayed = co_await talk.idle();
-    co_return stayed ? "held" : "closed";
-  }
+  // The end of a "hold" is not waited for: whoever is here then is counted as held.
   while (true) {
     const std::optional<std::string> line = co_await talk.line();
     if (!line) {

@@ -234,6 +234,8 @@ def row_hold(bench):
     good = bench.run(peer, "good", count=500, rate=100, **known())
     held = load.result()
     peer.stop()
+    if lost(good):
+        print(f"  lost: {good['outcomes']}")
     row.figures = {"smtpguard, held": held["outcomes"].get("held", 0), "arrived in seconds": held["arrival"],
                    "good sessions lost of 500": lost(good), "good p99 meanwhile, ms": good["session_ms"]["p99"],
                    "good p99 before, ms": calm["session_ms"]["p99"]}

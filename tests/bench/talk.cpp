@@ -110,9 +110,4 @@ net::Awaitable<bool> Talk::send(std::string_view bytes) {
   co_return true;
 }
 
-net::Awaitable<bool> Talk::idle() {
-  const net::Wake wake = co_await wait_.nudged(socket_, deadline_);
-  co_return wake == net::Wake::Deadline;
-}
-
 }  // namespace smtpguard::bench

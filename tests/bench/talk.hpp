@@ -33,8 +33,6 @@ class Talk {
   net::Awaitable<bool> send(std::string_view bytes);
   // Reads on until there is more in input(). False at the end of the stream.
   net::Awaitable<bool> more();
-  // Waits, and reads nothing, until the deadline; false: the other side has closed meanwhile.
-  net::Awaitable<bool> idle();
 
   std::string& input() { return input_; }
   net::Socket& socket() { return socket_; }

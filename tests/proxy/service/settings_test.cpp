@@ -99,6 +99,7 @@ transactions = 5
 commands = 6
 errors = 7
 command_timeout = "11s"
+stress_timeout = "5s"
 data_timeout = "12s"
 data_rate = 500
 write_timeout = "13s"
@@ -150,6 +151,7 @@ events = false
   EXPECT_EQ(limits.commands, 6U);
   EXPECT_EQ(limits.errors, 7U);
   EXPECT_EQ(limits.command_timeout, 11s);
+  EXPECT_EQ(limits.stress_timeout, 5s);
   EXPECT_EQ(limits.data_timeout, 12s);
   EXPECT_EQ(limits.data_rate, ByteCount{500});
   EXPECT_EQ(limits.write_timeout, 13s);
