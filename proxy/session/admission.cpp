@@ -92,7 +92,11 @@ std::uint64_t Admission::room_of(Rank rank, const LimitSettings& limits) const {
   return std::min<std::uint64_t>(limits.connections, left);
 }
 
-std::optional<Admission::BackendPlace> Admission::enter_backend(const LimitSettings& limits) {
+std::optional<Admission::BackendPlace> Admission::enter_backend(const LimitSettings& limits,
+                                                                std::uint32_t most) {
+  if (most != 0 && backends_ >= most) {
+    return std::nullopt;
+  }
   if (limits.descriptors != 0 && std::uint64_t{total_} + backends_ >= limits.descriptors) {
     return std::nullopt;
   }

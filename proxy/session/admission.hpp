@@ -75,8 +75,8 @@ class Admission {
   Admission();
   std::variant<Ticket, Refusal> enter(const IpAddress& client, const LimitSettings& limits,
                                       Rank rank = Rank::Stranger);
-  // Nothing: no descriptor is left for it.
-  std::optional<BackendPlace> enter_backend(const LimitSettings& limits);
+  // Nothing: no descriptor is left for it, or there are `most` already (0: any number).
+  std::optional<BackendPlace> enter_backend(const LimitSettings& limits, std::uint32_t most = 0);
   // From four fifths of what strangers may have, until it is under three fifths again.
   bool is_under_stress(const LimitSettings& limits);
   std::uint32_t total() const { return total_; }

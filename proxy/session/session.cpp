@@ -161,8 +161,8 @@ net::Awaitable<void> Session::ask(const smtp::Question& question) {
   if (!backend_.is_connected()) {
     backend_.set_identity(identity());
   }
-  record_.backend = config_->backend.address.to_string();
   smtp::Reply reply = co_await backend_.ask(question);
+  record_.backend = backend_.address().to_string();
   tell_backend_trouble();
   if (reply == smtp::unavailable()) {
     reason_ = "backend.unavailable";

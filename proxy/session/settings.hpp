@@ -58,6 +58,8 @@ std::string_view to_string(Identity identity);
 // [backend]
 struct BackendSettings {
   Endpoint address;
+  std::vector<Endpoint> fallback;  // tried in this order when `address` does not answer
+  std::uint32_t connections = 0;   // to all of them together; 0: any
   Identity identity = Identity::ProxyV2;
   smtp::BackendTls tls = smtp::BackendTls::Off;
   net::TlsContext::Pointer tls_context;  // null: off
@@ -67,6 +69,9 @@ struct BackendSettings {
   Milliseconds data_timeout = 180s;   // DATA's 354, and each block that the backend must take
   Milliseconds end_timeout = 570s;    // the answer to end-of-data: under the client's ten minutes
 };
+
+// As they are preferred.
+std::vector<Endpoint> addresses_of(const BackendSettings& settings);
 
 // [limits]
 struct LimitSettings {

@@ -65,6 +65,8 @@ TEST(Sample, ShowsTheDefaultsOfTheStructs) {
   const auto loaded = load_settings(kConf + "smtpguard.toml");
   const auto& backend = loaded.settings.runtime.backend;
   const session::BackendSettings backend_default;
+  EXPECT_EQ(backend.fallback, backend_default.fallback);
+  EXPECT_EQ(backend.connections, backend_default.connections);
   EXPECT_EQ(backend.identity, backend_default.identity);
   EXPECT_EQ(backend.connect_timeout, backend_default.connect_timeout);
   EXPECT_EQ(backend.greeting_timeout, backend_default.greeting_timeout);
