@@ -320,6 +320,8 @@ void Lobby::dismiss(Held visitor, Ending ending, std::string_view detail) {
     net::write_some(visitor->socket, reply.to_wire());
     context_.log.reply(facts, nullptr, reply);
   }
+  record.asn = filters::to_string(
+      filters::origin_of(visitor->config->rules.site.access.origins.get(), facts));
   if (visitor->inquiry) {
     record.verdict =
         std::make_unique<const filters::Verdict>(visitor->inquiry->judge.of_client(facts));

@@ -351,6 +351,8 @@ void Session::finish() {
   if (record_.verdict) {
     context_.lists.on_session_end(*record_.verdict);
   }
+  record_.asn =
+      filters::to_string(filters::origin_of(config_->rules.site.access.origins.get(), facts_));
   context_.log.end(facts_, record_, SteadyClock::now());
 }
 

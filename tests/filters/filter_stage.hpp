@@ -77,6 +77,13 @@ class FilterStage {
     return texts;
   }
 
+  // All of them, as the policy gets them.
+  Findings judge() const {
+    Findings found;
+    filter_->judge(facts, found);
+    return found;
+  }
+
   Site site;
   SessionFacts facts;
 
