@@ -39,8 +39,13 @@ bench:
 	@tests/bench/run $(ARGS)
 
 bench-judgement:
+	@ls '$(DATA)'/sessions-*.tsv >/dev/null 2>&1 || \
+	{ echo 'bench-judgement: no sessions-*.tsv in $(DATA). The labelled records of real clients are no part of this project;'; \
+	echo '                 DATA=FOLDER says where they are. Nothing was built or measured.'; exit 1; }
 	@sh .ci/setup test
-	@cmake --preset bench >/dev/null
+	@mkdir -p build
+	@cmake --preset bench >build/bench.log 2>&1 || { cat build/bench.log; exit 1; }
+	@echo 'bench-judgement: building (the first time minutes; build/bench.log)'
 	@cmake --build --preset bench --target bench_judgement >build/bench.log 2>&1 || { cat build/bench.log; exit 1; }
 	@build/bench/tests/bench/bench_judgement '$(DATA)' $(ARGS)
 
