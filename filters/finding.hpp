@@ -48,6 +48,7 @@ struct Test {
     Discards,     // accepted and thrown away: the administrator's list for stalkers
     Observes,     // when it passes: all other tests of the client are only told
     Allows,       // when it passes: no other test of the client counts
+    Vouches,      // when it passes: what the client calls itself, and is called, is only told
   };
 
   std::string_view

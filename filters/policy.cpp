@@ -246,7 +246,13 @@ bool is_said(const Findings& findings, Test::Effect effect) {
 bool overrules(const Finding& finding) {
   const Test::Effect effect = effect_of(finding);
   return finding.outcome == Outcome::Pass &&
-         (effect == Test::Effect::Observes || effect == Test::Effect::Allows);
+         (effect == Test::Effect::Observes || effect == Test::Effect::Allows ||
+          effect == Test::Effect::Vouches);
+}
+
+// What a client calls itself, and is called by the DNS.
+bool is_about_names(const Test& test) {
+  return test.name.starts_with("helo.") || test.name.starts_with("rdns.");
 }
 
 // Twice: as the policy weighs it, and as the next stricter posture would.
@@ -259,6 +265,7 @@ Weighing weigh(const Policy& policy, const Case& what) {
   Weighing weighing;
   const bool is_allowed = is_said(what.findings, Test::Effect::Allows);
   const bool is_observed = is_said(what.findings, Test::Effect::Observes);
+  const bool is_vouched_for = is_said(what.findings, Test::Effect::Vouches);
   for (const Finding& finding : what.findings) {
     const Test& test = *finding.test;
     const bool is_about_client = about_of(finding) == Test::About::Client;
@@ -272,9 +279,11 @@ Weighing weigh(const Policy& policy, const Case& what) {
     if (is_passed_over || weight.mode == Mode::Off) {
       continue;
     }
-    const bool only_observed = is_observed && is_about_client && can_harden;
+    const bool is_excused = is_vouched_for && is_about_names(test) && can_harden;
+    const bool only_observed = is_excused || (is_observed && is_about_client && can_harden);
     weighing.weighed.push_back({&finding, only_observed ? kObserve : weight});
-    weighing.if_acting.push_back({&finding, policy.weight_if_acting(finding)});
+    weighing.if_acting.push_back(
+        {&finding, is_excused ? kObserve : policy.weight_if_acting(finding)});
   }
   std::sort(weighing.weighed.begin(), weighing.weighed.end(), by_name);
   std::sort(weighing.if_acting.begin(), weighing.if_acting.end(), by_name);

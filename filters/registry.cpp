@@ -16,13 +16,14 @@ extern const FilterKind kEnvelope;
 extern const FilterKind kDnsbl;
 extern const FilterKind kRdns;
 extern const FilterKind kNetwork;
+extern const FilterKind kHistory;
 extern const FilterKind kRule;
 
 namespace {
 // How it behaves, then who it is.
 constexpr std::array kFilters{
     &kAccess,   &kRelay, &kEarlyTalker, &kPipelining, &kProtocol, &kHelo,
-    &kEnvelope, &kDnsbl, &kRdns,        &kNetwork,    &kRule,
+    &kEnvelope, &kDnsbl, &kRdns,        &kNetwork,    &kHistory,  &kRule,
 };
 }  // namespace
 

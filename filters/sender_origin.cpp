@@ -31,6 +31,12 @@ bool has_confirmed_origin(const SessionFacts& facts) {
   if (organisational_domain(domain, Suffixes::All).empty()) {
     return false;
   }
+  // Of the domains that the access lists name their SPF networks are known.
+  const auto published = facts.spf ? facts.spf->find(domain) : dns::SpfTable::const_iterator();
+  if (facts.spf && published != facts.spf->end() &&
+      published->second.contains(facts.client.address)) {
+    return true;
+  }
   const std::vector<std::string> names = reverse_names_of(facts).confirmed;
   return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
     return is_same_organisation(without_root_dot(name), domain) &&
@@ -51,7 +57,8 @@ std::vector<std::string> pools_of(const SessionFacts& facts) {
 
 bool may_be_greylisted(const SessionFacts& facts) {
   return facts.standing == Standing::Stranger && !facts.is_monitor && !facts.has_come_back &&
-         !facts.remembered.is_known_good && !has_confirmed_origin(facts);
+         !facts.remembered.is_known_good && facts.correspondent == nullptr &&
+         !has_confirmed_origin(facts);
 }
 
 }  // namespace smtpguard::filters

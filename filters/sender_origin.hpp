@@ -14,8 +14,8 @@ namespace smtpguard::filters {
 // The domain of the sender in hand; empty: there is none that is a host name.
 std::string sender_domain(const SessionFacts& facts);
 
-// A confirmed reverse name is of the organisation of the sender's domain. Here whatever else
-// confirms that a client may send for a domain has its place.
+// A confirmed reverse name is of the organisation of the sender's domain, or the domain publishes
+// the client's address (SPF), as far as that is known.
 bool has_confirmed_origin(const SessionFacts& facts);
 
 // By what a client that comes back is known again: its network (IPv4 /24, IPv6 /64) and the

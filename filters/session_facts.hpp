@@ -71,6 +71,7 @@ struct SessionFacts {
   KnownAnswers dns;
   memory::Remembered remembered;  // of a stranger, since it came
   bool has_come_back = false;     // it was greylisted, and is not any more
+  std::shared_ptr<const memory::Correspondent> correspondent;  // of the sender in hand; null: none
   // Shared by all sessions that began while nothing changed; null: nobody watches the lists.
   std::shared_ptr<const dns::ListHealth> lists;
   // The same for what domains publish by SPF; null: nothing is known of any.

@@ -22,6 +22,8 @@ std::string_view to_string(Ending ending) {
       return "abuse";
     case Ending::Refused:
       return "refused";
+    case Ending::Blocked:
+      return "blocked";
     case Ending::Dropped:
       return "dropped";
     case Ending::TlsFailed:
@@ -81,6 +83,7 @@ SessionClass classify(const SessionFacts& facts, const SessionRecord& record) {
     case Ending::Shutdown:
     case Ending::Fault:
       return SessionClass::Closed;
+    case Ending::Blocked:
     case Ending::Dropped:
       return SessionClass::Refused;
     default:

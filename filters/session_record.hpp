@@ -27,6 +27,7 @@ enum class Ending : std::uint8_t {
   NotReading,    // the client did not take our replies
   Abuse,         // a limit of ours: errors, commands, line length, time
   Refused,       // admission: too many connections
+  Blocked,       // it is turned away for a time
   Dropped,       // the policy ended it
   TlsFailed,     // the handshake came to nothing; the detail says why
   BadProxy,      // a trusted front end sent no proper PROXY header

@@ -30,6 +30,17 @@ constexpr std::array kMigrations = std::to_array<const char*>({
         PRIMARY KEY (kind, key)
       ) WITHOUT ROWID;
     )sql",
+    R"sql(
+      CREATE TABLE blocks (
+        network TEXT NOT NULL PRIMARY KEY,
+        author TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        since INTEGER NOT NULL,
+        until INTEGER NOT NULL,
+        changed INTEGER NOT NULL,
+        times INTEGER NOT NULL           -- so often in a row
+      ) WITHOUT ROWID;
+    )sql",
 });
 
 constexpr const char* kPut = R"sql(
@@ -50,6 +61,17 @@ constexpr const char* kRead = R"sql(
       failed_hosts
     FROM clients WHERE last_seen >= ?1
   )sql";
+
+constexpr const char* kPutBlock = R"sql(
+    INSERT INTO blocks VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+    ON CONFLICT (network) DO UPDATE SET
+      author = excluded.author, reason = excluded.reason, since = excluded.since,
+      until = excluded.until, changed = excluded.changed, times = excluded.times
+    WHERE excluded.changed >= blocks.changed
+  )sql";
+constexpr const char* kEraseBlock = "DELETE FROM blocks WHERE network = ?1";
+constexpr const char* kReadBlocks =
+    "SELECT network, author, reason, since, until, changed, times FROM blocks";
 
 // "smtg": so that file(1) and we know whose it is.
 constexpr std::int64_t kApplication = 0x736d7467;
@@ -122,6 +144,8 @@ Database::~Database() {
 void Database::close() {
   put_.reset();
   erase_.reset();
+  put_block_.reset();
+  erase_block_.reset();
   foreign_.reset();
   connection_.reset();
 }
@@ -180,6 +204,12 @@ Troubled Database::open(const std::string& path) {
     failed = prepare(erase_, kErase);
   }
   if (!failed) {
+    failed = prepare(put_block_, kPutBlock);
+  }
+  if (!failed) {
+    failed = prepare(erase_block_, kEraseBlock);
+  }
+  if (!failed) {
     failed = prepare(foreign_, "PRAGMA data_version");
   }
   if (failed) {
@@ -220,7 +250,32 @@ Troubled Database::migrate() {
   return failed;
 }
 
+Troubled Database::step(sqlite3_stmt* statement) {
+  const int code = ::sqlite3_step(statement);
+  Troubled failed = code == SQLITE_DONE ? Troubled() : trouble(code);
+  ::sqlite3_reset(statement);
+  return failed;
+}
+
+Troubled Database::write_block(const Block& block, bool is_gone) {
+  sqlite3_stmt* const statement = is_gone ? erase_block_.get() : put_block_.get();
+  const std::string network = block.network.to_string();
+  bind(statement, 1, network);
+  if (!is_gone) {
+    bind(statement, 2, block.author);
+    bind(statement, 3, block.reason);
+    bind(statement, 4, block.since);
+    bind(statement, 5, block.until);
+    bind(statement, 6, block.changed);
+    ::sqlite3_bind_int64(statement, 7, block.times);
+  }
+  return step(statement);
+}
+
 Troubled Database::write_one(const Change& change) {
+  if (change.block) {
+    return write_block(*change.block, change.is_gone);
+  }
   const Record& record = change.record;
   const std::string_view kind = to_string(record.key.kind());
   sqlite3_stmt* const statement = change.is_gone ? erase_.get() : put_.get();
@@ -241,10 +296,7 @@ Troubled Database::write_one(const Change& change) {
     }
     ::sqlite3_bind_int64(statement, 14, static_cast<std::int64_t>(record.failed_hosts));
   }
-  const int code = ::sqlite3_step(statement);
-  Troubled failed = code == SQLITE_DONE ? Troubled() : trouble(code);
-  ::sqlite3_reset(statement);
-  return failed;
+  return step(statement);
 }
 
 Troubled Database::write(const std::vector<Change>& changes) {
@@ -279,6 +331,31 @@ Troubled Database::read(Moment since, const std::function<bool(const Record&)>& 
     }
   }
   return code == SQLITE_DONE ? Troubled() : trouble(code);
+}
+
+Troubled Database::read_blocks(std::vector<Block>& blocks) {
+  Statement rows;
+  Troubled failed = prepare(rows, kReadBlocks);
+  if (failed) {
+    return failed;
+  }
+  int code = SQLITE_ROW;
+  while ((code = ::sqlite3_step(rows.get())) == SQLITE_ROW && blocks.size() < BlockList::kMost) {
+    const auto network = Cidr::parse(text_at(rows.get(), 0));
+    if (!network) {
+      continue;
+    }
+    Block block;
+    block.network = *network;
+    block.author = text_at(rows.get(), 1);
+    block.reason = text_at(rows.get(), 2);
+    block.since = moment_in(rows.get(), 3);
+    block.until = moment_in(rows.get(), 4);
+    block.changed = moment_in(rows.get(), 5);
+    block.times = static_cast<std::uint32_t>(seconds_of(moment_in(rows.get(), 6)));
+    blocks.push_back(std::move(block));
+  }
+  return code == SQLITE_DONE || code == SQLITE_ROW ? Troubled() : trouble(code);
 }
 
 // Writes what stands there already, but writes it.

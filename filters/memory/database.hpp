@@ -55,6 +55,7 @@ class Database {
   // are left out.
   // `visit` says whether to go on.
   Troubled read(Moment since, const std::function<bool(const Record&)>& visit);
+  Troubled read_blocks(std::vector<Block>& blocks);
   // Whether there is room and right to write.
   Troubled try_to_write();
   // Changes when another connection has written.
@@ -73,12 +74,16 @@ class Database {
   Troubled prepare(Statement& statement, const char* sql);
   Troubled migrate();
   Troubled write_one(const Change& change);
+  Troubled write_block(const Block& block, bool is_gone);
+  Troubled step(sqlite3_stmt* statement);
   std::int64_t number_of(const char* pragma);
   Trouble trouble(int code) const;
 
   std::unique_ptr<sqlite3, CloseConnection> connection_;
   Statement put_;
   Statement erase_;
+  Statement put_block_;
+  Statement erase_block_;
   Statement foreign_;
 };
 

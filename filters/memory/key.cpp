@@ -65,6 +65,16 @@ Key Key::of_two(Kind kind, std::string_view one, std::string_view other) {
           fmt::format("{}{}{:016x}", one.substr(0, kLongest - kHashDigits - 1), kBeforeHash, hash)};
 }
 
+std::optional<Key> Key::correspondent(std::string_view domain, std::string_view origin) {
+  const std::string name = to_lower(without_root_dot(domain));
+  if (!is_host_name(name)) {
+    return {};
+  }
+  const std::string both = fmt::format("{}<{}", name, origin);
+  return both.size() <= kLongest ? Key(Kind::Correspondent, both)
+                                 : of_two(Kind::Correspondent, name, origin);
+}
+
 std::optional<Key> Key::greylist(std::string_view client) {
   if (client.empty() || client.size() > kLongest) {
     return {};
@@ -92,11 +102,13 @@ std::optional<Key> Key::restore(Kind kind, std::string_view text) {
       return key.text() == text ? std::optional(key) : std::nullopt;
     }
     case Kind::Organisation:
-    case Kind::Correspondent:
       return of_name(kind, text);
+    case Kind::Correspondent:
     case Kind::Greylist:
-      return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; })
-                 ? greylist(text)
+      return !text.empty() && text.size() <= kLongest &&
+                     std::all_of(text.begin(), text.end(),
+                                 [](char c) { return c > ' ' && c < 0x7f; })
+                 ? std::optional(Key(kind, text))
                  : std::nullopt;
     case Kind::None:
       break;

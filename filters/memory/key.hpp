@@ -34,6 +34,8 @@ class Key {
   static Key network(const IpAddress& client);
   static std::optional<Key> organisation(std::string_view domain);
   static std::optional<Key> correspondent(std::string_view domain);
+  // A sender's domain, and the network or organisation that its mail came from.
+  static std::optional<Key> correspondent(std::string_view domain, std::string_view origin);
   static std::optional<Key> greylist(std::string_view client);
   // Of a message that was greylisted; what tells it from others is hashed, since it may be long.
   static Key greylist(std::string_view pool, std::string_view message);

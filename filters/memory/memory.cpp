@@ -55,6 +55,8 @@ Remembered Memory::recall(const Identity& who, Moment now) const {
     look_at(Key::organisation(who.organisation));
   }
   look_at(Key::address(who.client));
+  const Record* const network = table_.find(Key::network(who.client), now);
+  remembered.failed_neighbours = network == nullptr ? 0 : network->failed_host_count();
   return remembered;
 }
 
@@ -69,7 +71,7 @@ Record& Memory::record_of(const Key& key, Moment now) {
 
 void Memory::changed(const Record& record) {
   if (store_) {
-    changes_.push_back({record, false});
+    changes_.push_back({record, false, nullptr});
   }
 }
 
@@ -193,7 +195,13 @@ std::vector<Store::Line> Memory::tick(Moment now) {
   for (const Record& record : news.from_others) {
     take_over(record, now);
   }
+  for (const Block& block : news.blocks) {
+    blocks_.put(block);
+  }
   if (news.rewrite_since) {
+    for (const Block& block : blocks_.all(now)) {
+      changed(block, false);
+    }
     rewriting_ = Rewriting{*news.rewrite_since, {}};
   }
   rewrite();
@@ -238,6 +246,9 @@ void Memory::forget_expired(Moment now) {
     table_.erase(key);
     is_gone(key);
   }
+  if (!goes_on) {
+    forget_old_blocks(now);
+  }
 }
 
 // No faster than the store can write.
@@ -248,7 +259,7 @@ void Memory::rewrite() {
   const Moment since = rewriting_->since;
   const bool goes_on = table_.walk(rewriting_->place, kSlice, [&](const Record& record) {
     if (since <= record.last_seen) {
-      changes_.push_back({record, false});
+      changes_.push_back({record, false, nullptr});
     }
   });
   if (!goes_on) {

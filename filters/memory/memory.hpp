@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "filters/memory/block.hpp"
 #include "filters/memory/identity.hpp"
 #include "filters/memory/remembered.hpp"
 #include "filters/memory/settings.hpp"
@@ -46,6 +47,13 @@ struct GreylistAnswer {
   std::chrono::seconds left{0};   // until it is time
 };
 
+// Of a message, as far as nobody can forge it.
+struct SenderVisit {
+  std::string domain;
+  std::vector<std::string> origins;  // networks and own organisations of the client
+  bool is_confirmed = false;         // one of its names is of the domain's organisation
+};
+
 class Memory {
  public:
   Memory(const Settings& settings, dns::KeyedHash hash)
@@ -60,6 +68,22 @@ class Memory {
   Remembered recall(const Identity& who, Moment now) const;
   void learn(const Identity& who, const Conduct& conduct, Moment now);
 
+  // Who has written before; by its domain alone only where that is confirmed.
+  std::optional<Correspondent> recall_sender(const SenderVisit& visit, Moment now) const;
+  // A message was accepted, and it was confirmed or known; from now on by its networks as well.
+  void learn_sender(const SenderVisit& visit, Moment now);
+
+  // nullptr: it may come.
+  const Block* block_of(const IpAddress& client, Moment now) const {
+    return settings_.is_enabled ? blocks_.find(client, now) : nullptr;
+  }
+  // By its words and for so long; nothing: there are too many.
+  std::optional<Block> block(Block wanted, std::chrono::seconds time, Moment now);
+  // Blocks who harvests or misbehaves again and again, if that is due; longer each time.
+  std::optional<Block> punish(const IpAddress& client, Moment now);
+  bool lift(const Cidr& network, Moment now);
+  std::vector<Block> blocks(Moment now) const { return blocks_.all(now); }
+
   GreylistAnswer greylist(const GreylistVisit& visit, Moment now);
 
   // For the administrator: what is kept under a key (none or one), a pass without the merits, and
@@ -67,6 +91,8 @@ class Memory {
   std::vector<Record> about(const Key& key, Moment now) const;
   // At most `most`, those that were seen last.
   std::vector<Record> all_of(Key::Kind kind, Moment now, std::size_t most) const;
+  // False: it is no domain, or the origin neither a network of a /24 or /64 at most nor a domain.
+  bool import_sender(std::string_view domain, std::string_view origin, Moment now);
   void give_pass(const Key& key, Moment now);
   bool forget(const Key& key);
 
@@ -88,15 +114,18 @@ class Memory {
   void learn_of_network(const IpAddress& client, const Conduct& conduct, Moment now);
   Record& record_of(const Key& key, Moment now);
   void changed(const Record& record);
+  void changed(const Block& block, bool is_gone);
   void is_gone(const Key& key);
   void take_over(Table& loaded, Moment now);
   void take_over(const Record& record, Moment now);
   void forget_expired(Moment now);
+  void forget_old_blocks(Moment now);
   void rewrite();
 
   Settings settings_;
   dns::KeyedHash hash_;
   Table table_;
+  BlockList blocks_;
   std::unique_ptr<Store> store_;
   std::vector<Change> changes_;  // since the last tick
   Table::Place looked_at_;       // for what has expired

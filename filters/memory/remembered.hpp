@@ -17,7 +17,18 @@ struct Remembered {
   bool is_seen = false;  // there is a record of the address or the organisation
   Counts counts;         // of the address or the organisation, whichever has more, faded to now
 
+  int failed_neighbours = 0;  // hosts of its network that failed, of 64 places
+
   bool operator==(const Remembered&) const = default;
+};
+
+// The sender in hand has written before, and nobody else can say so of himself.
+struct Correspondent {
+  std::string domain;
+  std::string by;  // the network or organisation it came from then; empty: its own confirmed name
+  Moment since{};
+
+  bool operator==(const Correspondent&) const = default;
 };
 
 }  // namespace smtpguard::filters::memory

@@ -23,11 +23,21 @@ Settings read_settings(conf::Reader& root) {
   section.integer("entries", settings.entries, {1000, 50'000'000});
   read_span(section, "pass", settings.pass, {1s, 8760h});
   read_span(section, "keep", settings.keep, {1s, 8760h});
+  read_span(section, "correspondents", settings.correspondents, {1s, 87600h});
   conf::Reader greylist = root.section("greylist");
   read_span(greylist, "wait", settings.greylist.wait, {1s, 1h});
   read_span(greylist, "window", settings.greylist.window, {1min, 168h});
   if (settings.greylist.window <= settings.greylist.wait) {
     greylist.error("window", "not longer than \"wait\": nobody could ever come back");
+  }
+  conf::Reader blocks = root.section("blocks");
+  blocks.boolean("automatic", settings.blocks.is_automatic);
+  blocks.integer("harvest", settings.blocks.harvest, {3, 1'000'000});
+  blocks.integer("faults", settings.blocks.faults, {3, 1'000'000});
+  read_span(blocks, "time", settings.blocks.time, {1s, 720h});
+  read_span(blocks, "longest", settings.blocks.longest, {1s, 8760h});
+  if (settings.blocks.longest < settings.blocks.time) {
+    blocks.error("longest", "shorter than \"time\"");
   }
   return settings;
 }

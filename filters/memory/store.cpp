@@ -159,7 +159,7 @@ void Store::load() {
     change.is_gone = true;
     gone.push_back(change);
   };
-  const Troubled failed = database_.read(Moment{}, [&](const Record& record) {
+  Troubled failed = database_.read(Moment{}, [&](const Record& record) {
     std::optional<Key> forgotten;
     if (record.expires <= now) {
       forget(record.key);
@@ -171,6 +171,10 @@ void Store::load() {
     }
     return !is_ending_.load(std::memory_order_relaxed);
   });
+  std::vector<Block> blocks;
+  if (!failed) {
+    failed = database_.read_blocks(blocks);
+  }
   is_loaded_ = true;
   read_until_ = now;
   foreign_changes_ = database_.foreign_changes();
@@ -178,6 +182,7 @@ void Store::load() {
   {
     const std::lock_guard lock(mutex_);
     news_.loaded = std::move(table);
+    news_.blocks = std::move(blocks);
   }
   if (failed) {
     // What could be read is kept and written anew.
@@ -267,15 +272,20 @@ void Store::read_of_others() {
   const Moment since = before(read_until_, kOverlap);
   read_until_ = wall_now();
   std::vector<Record> records;
-  const Troubled failed = database_.read(since, [&](const Record& record) {
+  Troubled failed = database_.read(since, [&](const Record& record) {
     records.push_back(record);
     return true;
   });
+  std::vector<Block> blocks;
+  if (!failed) {
+    failed = database_.read_blocks(blocks);
+  }
   if (failed) {
     on_trouble(*failed);
   }
   const std::lock_guard lock(mutex_);
   std::move(records.begin(), records.end(), std::back_inserter(news_.from_others));
+  std::move(blocks.begin(), blocks.end(), std::back_inserter(news_.blocks));
 }
 
 void Store::tell(bool is_trouble, const std::string& text) {

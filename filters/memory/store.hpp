@@ -49,6 +49,7 @@ class Store {
   struct News {
     std::unique_ptr<Table> loaded;        // all that was in the file, once
     std::vector<Record> from_others;      // what another worker has written
+    std::vector<Block> blocks;            // all that are in the file
     std::optional<Moment> rewrite_since;  // all records that were seen since are wanted once more
     std::vector<Line> lines;              // for the log
   };

@@ -26,6 +26,11 @@ std::chrono::seconds left_of(const memory::Record& record, const MemoryReport& r
 
 // What is known of it in one line.
 std::string in_a_line(const memory::Record& record, const MemoryReport& report) {
+  if (record.key.kind() == memory::Key::Kind::Correspondent) {
+    return fmt::format("{:42}  since {}, last {}, until {}\n", record.key.text(),
+                       memory::to_string(record.first_seen), memory::to_string(record.last_seen),
+                       memory::to_string(record.expires));
+  }
   const std::chrono::seconds left = left_of(record, report);
   const std::string state = !record.key.is_message() ? "has come back"
                             : left.count() > 0       ? fmt::format("waits {} s more", left.count())
@@ -35,6 +40,12 @@ std::string in_a_line(const memory::Record& record, const MemoryReport& report) 
 }
 
 json::object in_a_line_of_json(const memory::Record& record, const MemoryReport& report) {
+  if (record.key.kind() == memory::Key::Kind::Correspondent) {
+    return {{"key", record.key.text()},
+            {"first_seen", memory::to_string(record.first_seen)},
+            {"last_seen", memory::to_string(record.last_seen)},
+            {"expires", memory::to_string(record.expires)}};
+  }
   return {{"key", record.key.text()},
           {"has_come_back", !record.key.is_message()},
           {"left", left_of(record, report).count()},
@@ -97,6 +108,19 @@ json::object to_json(const MemoryReport& report) {
     object["waiting"] = report.waiting;
     return object;
   }
+  if (report.blocks) {
+    json::array blocks;
+    for (const memory::Block& block : *report.blocks) {
+      blocks.push_back(json::object{{"network", block.network.to_string()},
+                                    {"author", block.author},
+                                    {"reason", block.reason},
+                                    {"since", memory::to_string(block.since)},
+                                    {"until", memory::to_string(block.until)},
+                                    {"times", block.times}});
+    }
+    object["blocks"] = std::move(blocks);
+    return object;
+  }
   json::array records;
   for (const memory::Record& record : report.records) {
     records.push_back(report.is_list ? in_a_line_of_json(record, report)
@@ -112,14 +136,20 @@ std::string to_text(const MemoryReport& report) {
     text = report.done + '\n';
   }
   if (report.has_figures) {
-    text += fmt::format("{} of {} entries, {} octets; store: {}, {} changes wait\n", report.entries,
-                        report.most, report.octets, report.store, report.waiting);
+    text += fmt::format(
+        "{} entries, {} at most (each of 64 shards has its part), {} octets; store: {}, {} changes "
+        "wait\n",
+        report.entries, report.most, report.octets, report.store, report.waiting);
   }
   for (const memory::Record& record : report.records) {
     text += report.is_list ? in_a_line(record, report) : to_text(record, report.now);
   }
+  for (const memory::Block& block : report.blocks.value_or(std::vector<memory::Block>())) {
+    text += fmt::format("{:20}  until {}, by {}, {}. time: {}\n", block.network.to_string(),
+                        memory::to_string(block.until), block.author, block.times, block.reason);
+  }
   if (text.empty()) {
-    text = "nothing is remembered\n";
+    text = report.blocks ? "nobody is blocked\n" : "nothing is remembered\n";
   }
   text.pop_back();
   return text;

@@ -5,9 +5,11 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "filters/memory/block.hpp"
 #include "filters/memory/record.hpp"
 #include "proxy/control/protocol.hpp"
 
@@ -19,6 +21,7 @@ struct MemoryReport {
   std::vector<filters::memory::Record> records;  // of the client that was asked for
   bool is_list = false;                          // they are all of a kind: a line each
   std::chrono::seconds greylist_wait{0};
+  std::optional<std::vector<filters::memory::Block>> blocks;  // they were asked for
   bool has_figures = false;
   std::uint64_t entries = 0;
   std::uint64_t most = 0;

@@ -11,7 +11,11 @@ namespace smtpguard::control {
 
 bool takes_argument(Command command) {
   return command == Command::MemoryShow || command == Command::MemoryForget ||
-         command == Command::Pass;
+         command == Command::Pass || command == Command::BlockDelete || takes_text(command);
+}
+
+bool takes_text(Command command) {
+  return command == Command::BlockAdd || command == Command::CorrespondentsImport;
 }
 
 namespace {
@@ -35,6 +39,11 @@ constexpr std::array kCommands{
     Named{"memory forget", Command::MemoryForget},
     Named{"pass", Command::Pass},
     Named{"greylist list", Command::GreylistList},
+    Named{"correspondents list", Command::CorrespondentsList},
+    Named{"correspondents import", Command::CorrespondentsImport},
+    Named{"block add", Command::BlockAdd},
+    Named{"block list", Command::BlockList},
+    Named{"block del", Command::BlockDelete},
 };
 
 constexpr std::string_view kJson = "json ";
@@ -51,7 +60,9 @@ bool fits(const Named& known, std::string_view words) {
     return false;
   }
   words.remove_prefix(known.words.size() + 1);
-  return std::all_of(words.begin(), words.end(), [](char c) { return c > ' ' && c < '\x7f'; });
+  const char first = takes_text(known.command) ? ' ' : '!';
+  return words.front() != ' ' &&
+         std::all_of(words.begin(), words.end(), [&](char c) { return c >= first && c < '\x7f'; });
 }
 
 std::string all_commands() {

@@ -3,9 +3,9 @@
 // Fails: an Error that says what was found and what is known.
 //
 // One request a connection: a line of words, "json" before them for programs ("status",
-// "json log reopen"), with one word behind some ("memory show 192.0.2.1"). The answer is a line "ok
-// LENGTH" or "error LENGTH", then LENGTH octets; so an answer that was cut off is not taken for a
-// whole one, and `nc -U` will do in need.
+// "json log reopen"), with a word or a text behind some ("memory show 192.0.2.1"). The answer is a
+// line "ok LENGTH" or "error LENGTH", then LENGTH octets; so an answer that was cut off is not
+// taken for a whole one, and `nc -U` will do in need.
 #pragma once
 
 #include <cstddef>
@@ -34,18 +34,26 @@ enum class Command : std::uint8_t {
   MemoryForget,  // the same
   Pass,          // the same
   GreylistList,
+  CorrespondentsList,
+  CorrespondentsImport,  // "DOMAIN" or "DOMAIN ORIGIN"
+  BlockAdd,              // "NETWORK SECONDS WORDS"
+  BlockList,
+  BlockDelete,  // "NETWORK"
 };
 // As it is typed: "status", "log reopen".
 std::string_view to_string(Command command);
 // A word behind its own.
 bool takes_argument(Command command);
+// Words behind its own.
+bool takes_text(Command command);
 
 enum class Form : std::uint8_t { Text, Json };
 
 struct Request {
   Command command = Command::Status;
   Form form = Form::Text;
-  std::string argument{};  // one word
+  std::string argument{};  // one word, or a text
+  std::string asker{};     // "uid 0"; not sent: the server fills it in
 
   bool operator==(const Request&) const = default;
 };

@@ -28,7 +28,9 @@ constexpr Milliseconds kPause = 1s;
 bool is_about_memory(Command command) {
   return command == Command::MemoryStats || command == Command::MemoryShow ||
          command == Command::MemoryForget || command == Command::Pass ||
-         command == Command::GreylistList;
+         command == Command::GreylistList || command == Command::CorrespondentsList ||
+         command == Command::CorrespondentsImport || command == Command::BlockAdd ||
+         command == Command::BlockList || command == Command::BlockDelete;
 }
 
 }  // namespace
@@ -127,19 +129,24 @@ class ControlServer::Client final : public std::enable_shared_from_this<Client>,
   }
 
   void answer_from_memory(const Request& request) {
-    if (request.command == Command::MemoryForget || request.command == Command::Pass) {
+    if (takes_argument(request.command) && request.command != Command::MemoryShow) {
       log_order(fmt::format("{} {}", to_string(request.command), request.argument));
     }
-    const auto report = server_->commands_.memory(request);
+    Request asked = request;
+    asked.asker = asker();
+    const auto report = server_->commands_.memory(asked);
     answer(report.has_value(), report ? render(*report, request.form)
                                       : render_error(report.error().text, request.form));
   }
 
+  std::string asker() {
+    const auto user = net::peer_user(socket_.native_handle());
+    return user ? fmt::format("uid {}", *user) : "an unknown user";
+  }
+
   // Text from the socket is printable: parse_request() took it.
   void log_order(std::string_view what) {
-    const auto user = net::peer_user(socket_.native_handle());
-    server_->log_.info(fmt::format("control: {}, asked for by {}", what,
-                                   user ? fmt::format("uid {}", *user) : "an unknown user"));
+    server_->log_.info(fmt::format("control: {}, asked for by {}", what, asker()));
   }
 
   void order(Command command, Form form) {

@@ -108,7 +108,65 @@ control::ListsReport DaemonCommands::lists() {
 namespace {
 // What one answer lists at most: the loop stands still for it.
 constexpr std::size_t kMostListed = 2000;
+// "a b" in two; the second may be empty.
+std::pair<std::string_view, std::string_view> in_two(std::string_view text) {
+  const std::size_t blank = std::min(text.find(' '), text.size());
+  return {text.substr(0, blank), text.substr(std::min(blank + 1, text.size()))};
+}
 }  // namespace
+
+Result<control::MemoryReport> DaemonCommands::import_sender(std::string_view line) {
+  const auto [domain, origin] = in_two(line);
+  if (!memory_.import_sender(domain, origin, filters::memory::wall_now())) {
+    return Error{escape(line) +
+                 ": a domain, and behind it perhaps a network (IPv4 /24, IPv6 /64 at most) or a "
+                 "domain, where its mail comes from"};
+  }
+  control::MemoryReport report;
+  report.done = fmt::format("{} is a correspondent", line);
+  return report;
+}
+
+Result<control::MemoryReport> DaemonCommands::block(const control::Request& request) {
+  namespace memory = filters::memory;
+  control::MemoryReport report;
+  report.now = memory::wall_now();
+  const auto [network, rest] = in_two(request.argument);
+  const auto cidr =
+      request.command == control::Command::BlockList ? Result<Cidr>(Cidr{}) : Cidr::parse(network);
+  if (!cidr) {
+    return cidr.error();
+  }
+  if (request.command == control::Command::BlockDelete) {
+    const bool is_lifted = memory_.lift(*cidr, report.now);
+    report.done = fmt::format("{} {}", cidr->to_string(),
+                              is_lifted ? "is not blocked any more" : "was not blocked");
+  }
+  if (request.command == control::Command::BlockAdd) {
+    const auto [seconds, why] = in_two(rest);
+    const auto time = parse_number(seconds);
+    if (!time || *time == 0 || why.empty()) {
+      return Error{"block add NETWORK SECONDS WORDS"};
+    }
+    if (worker_.config().rules.site.standing_of(cidr->network) != filters::Standing::Stranger) {
+      return Error{cidr->to_string() + ": no stranger: such clients are never blocked"};
+    }
+    memory::Block wanted;
+    wanted.network = *cidr;
+    wanted.author = request.asker;
+    wanted.reason = why;
+    const auto made = memory_.block(
+        std::move(wanted), std::chrono::seconds(static_cast<std::int64_t>(*time)), report.now);
+    if (!made) {
+      return Error{
+          fmt::format("there are {} blocks, and no room for more", memory::BlockList::kMost)};
+    }
+    report.done = fmt::format("{} is blocked until {}", made->network.to_string(),
+                              memory::to_string(made->until));
+  }
+  report.blocks = memory_.blocks(report.now);
+  return report;
+}
 
 Result<control::MemoryReport> DaemonCommands::memory(const control::Request& request) {
   namespace memory = filters::memory;
@@ -130,6 +188,18 @@ Result<control::MemoryReport> DaemonCommands::memory(const control::Request& req
     report.greylist_wait = memory_.settings().greylist.wait;
     report.records = memory_.all_of(memory::Key::Kind::Greylist, report.now, kMostListed);
     return report;
+  }
+  if (request.command == Command::CorrespondentsList) {
+    report.is_list = true;
+    report.records = memory_.all_of(memory::Key::Kind::Correspondent, report.now, kMostListed);
+    return report;
+  }
+  if (request.command == Command::CorrespondentsImport) {
+    return import_sender(request.argument);
+  }
+  if (request.command == Command::BlockAdd || request.command == Command::BlockDelete ||
+      request.command == Command::BlockList) {
+    return block(request);
   }
   const auto address = IpAddress::parse(request.argument);
   const auto key = address ? std::optional(memory::Key::address(*address))

@@ -60,6 +60,9 @@ class DaemonCommands final : public control::Commands {
   std::vector<control::DrainingWorker> draining() const;
 
   session::Worker& worker_;
+  Result<control::MemoryReport> import_sender(std::string_view line);
+  Result<control::MemoryReport> block(const control::Request& request);
+
   filters::memory::Memory& memory_;
   const session::SessionLog& log_;
   const Log& text_;

@@ -330,6 +330,11 @@ void Supervisor::carry_out(const std::string& order, const Asker& asker) {
     case control::Command::MemoryForget:
     case control::Command::Pass:
     case control::Command::GreylistList:
+    case control::Command::CorrespondentsList:
+    case control::Command::CorrespondentsImport:
+    case control::Command::BlockAdd:
+    case control::Command::BlockList:
+    case control::Command::BlockDelete:
       answer(asker, Error{order + ": a worker knows that itself"});
   }
 }

@@ -20,6 +20,7 @@
 #include "proxy/session/handshake_memory.hpp"
 #include "proxy/session/ledger.hpp"
 #include "proxy/session/list_watch.hpp"
+#include "proxy/session/rates.hpp"
 #include "proxy/session/session_log.hpp"
 #include "proxy/session/settings.hpp"
 #include "proxy/smtp/capabilities.hpp"
@@ -51,6 +52,7 @@ struct Context {
   // Null: nobody wants to know after a crash.
   Ledger* ledger = nullptr;
   HandshakeMemory failed_handshakes{};
+  Rates rates{};
   // Null: nothing is remembered.
   filters::memory::Memory* memory = nullptr;
 };

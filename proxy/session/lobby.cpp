@@ -166,6 +166,10 @@ void Lobby::admit(Held visitor) {
   context_.log.connect(
       facts, filters::look_up(config.rules.site.access, facts.client.address, facts.spf.get()),
       came_by_front_end ? &visitor->peer : nullptr);
+  const std::string block = block_of(*visitor, facts);
+  if (!block.empty()) {
+    return dismiss(std::move(visitor), Ending::Blocked, block);
+  }
   visitor->inquiry = std::make_unique<Inquiry>(visitor->config, context_.resolver,
                                                visitor->listener->policy, std::move(facts));
   recall_address(context_, *visitor->inquiry);
@@ -176,6 +180,14 @@ void Lobby::admit(Held visitor) {
   }
   visitor->ticket = std::get<Admission::Ticket>(std::move(place));
   tell_stress();
+  const filters::SessionFacts& known = visitor->inquiry->facts;
+  if (known.standing == filters::Standing::Stranger && !known.is_monitor) {
+    const auto too_much = context_.rates.take(Rates::What::Connections, known.client.address,
+                                              config.limits.connection_rate, SteadyClock::now());
+    if (too_much) {
+      return dismiss(std::move(visitor), Ending::Refused, *too_much);
+    }
+  }
   greet(std::move(visitor));
 }
 
@@ -221,6 +233,26 @@ void Lobby::tell_stress() {
                                            context_.admission.total(),
                                            format_duration(limits.command_timeout)));
   }
+}
+
+// Why it is turned away, in words; empty: it is not.
+std::string Lobby::block_of(const Visitor& visitor, const filters::SessionFacts& facts) {
+  if (context_.memory == nullptr || facts.standing != filters::Standing::Stranger ||
+      facts.is_monitor) {
+    return {};
+  }
+  const filters::memory::Block* const block =
+      context_.memory->block_of(facts.client.address, filters::memory::wall_now());
+  if (block == nullptr) {
+    return {};
+  }
+  context_.log.blocked(facts, *block, false);
+  const filters::NamedPolicy& policy =
+      *visitor.config->rules.policies.find(visitor.listener->policy);
+  const std::string contact = policy.policy.contact();
+  return fmt::format("{} is blocked until {}: {}; mend that and come back then{}{}",
+                     block->network.to_string(), filters::memory::to_string(block->until),
+                     block->reason, contact.empty() ? "" : "; ", contact);
 }
 
 // All questions about the client are asked while it waits.
@@ -311,7 +343,7 @@ void Lobby::dismiss(Held visitor, Ending ending, std::string_view detail) {
   record.began = visitor->began;
   record.ending = ending;
   record.ending_detail = detail;
-  if (ending == Ending::Refused || ending == Ending::Shutdown) {
+  if (ending == Ending::Refused || ending == Ending::Shutdown || ending == Ending::Blocked) {
     const bool is_stop = ending == Ending::Shutdown;
     const auto reply =
         smtp::make_reply(421, is_stop ? "4.3.2" : "4.7.0",

@@ -93,6 +93,7 @@ class Lobby {
   void read_proxy_header(Held visitor);
   // The client's true address is known.
   void admit(Held visitor);
+  std::string block_of(const Visitor& visitor, const filters::SessionFacts& facts);
   std::variant<Admission::Ticket, Admission::Refusal> find_place(Visitor& visitor);
   // Sends a stranger away that has said nothing, the one that waits longest. False: there is none.
   bool make_room();

@@ -19,6 +19,9 @@ bool is_asked_for(const Context& context, const Inquiry& inquiry) {
          !inquiry.facts.is_monitor;
 }
 
+// Nobody writes to a trap by a slip of the pen: it weighs as so many unknown recipients.
+constexpr float kTrapWeight = 10;
+
 memory::Identity identity_of(const Inquiry& inquiry) {
   return memory::identify(inquiry.facts, inquiry.config->rules.chain->judge(inquiry.facts));
 }
@@ -41,6 +44,16 @@ bool has_earned_pass(const Inquiry& inquiry, const filters::SessionRecord& recor
          has_clean_lists(verdict);
 }
 
+// Who is refused for its past alone must not pay for that refusal as well, or it would last.
+bool is_for_the_past(const filters::SessionRecord& record) {
+  return record.verdict &&
+         std::any_of(record.verdict->counted.begin(), record.verdict->counted.end(),
+                     [](const filters::Reason& reason) {
+                       return reason.name.starts_with("history.") &&
+                              reason.outcome == filters::Outcome::Fail;
+                     });
+}
+
 memory::Conduct conduct_of(const Inquiry& inquiry, const filters::SessionRecord& record) {
   const filters::Misbehaviour& seen = inquiry.facts.misbehaviour;
   memory::Conduct conduct;
@@ -50,14 +63,35 @@ memory::Conduct conduct_of(const Inquiry& inquiry, const filters::SessionRecord&
                           seen.unknown_commands != 0 || !seen.foreign_protocol.empty() ||
                           !seen.message_line.empty();
   conduct.counts.accepted = static_cast<float>(record.delivered);
-  conduct.counts.refused = static_cast<float>(record.refused);
+  conduct.counts.refused = is_for_the_past(record) ? 0 : static_cast<float>(record.refused);
   conduct.counts.unknown = static_cast<float>(record.unknown_recipients);
+  if (record.verdict && record.verdict->rule == "envelope.trap") {
+    conduct.counts.unknown += kTrapWeight;
+  }
   conduct.counts.early = conduct.talked_early || conduct.pipelined ? 1 : 0;
   conduct.counts.junk = conduct.spoke_no_smtp ? 1 : 0;
   conduct.has_waited_for_greeting = inquiry.has_waited;
   conduct.has_waited_for_replies = !inquiry.facts.remembered.is_known_good;
   conduct.has_earned_pass = !conduct.is_fault() && has_earned_pass(inquiry, record);
   return conduct;
+}
+
+memory::SenderVisit sender_of(const Inquiry& inquiry) {
+  memory::SenderVisit visit;
+  visit.domain = filters::sender_domain(inquiry.facts);
+  visit.is_confirmed = filters::has_confirmed_origin(inquiry.facts);
+  visit.origins.push_back(filters::pools_of(inquiry.facts).front());
+  const memory::Identity who = identity_of(inquiry);
+  if (!who.organisation.empty()) {
+    visit.origins.push_back(who.organisation);
+  }
+  return visit;
+}
+
+// In the postures that wait and see nobody is turned away unasked.
+bool may_punish(const Inquiry& inquiry) {
+  const filters::Posture posture = inquiry.policy.policy.posture();
+  return posture == filters::Posture::Balanced || posture == filters::Posture::Strict;
 }
 
 }  // namespace
@@ -84,6 +118,29 @@ bool recall_name(const Context& context, Inquiry& inquiry) {
   return inquiry.facts.remembered.is_known_good;
 }
 
+void recall_sender(const Context& context, Inquiry& inquiry) {
+  inquiry.facts.correspondent.reset();
+  if (!is_asked_for(context, inquiry)) {
+    return;
+  }
+  auto known = context.memory->recall_sender(sender_of(inquiry), memory::wall_now());
+  if (known) {
+    inquiry.facts.correspondent = std::make_shared<const memory::Correspondent>(std::move(*known));
+  }
+}
+
+// What postmaster takes of the condemned proves nothing.
+void remember_sender(Context& context, const Inquiry& inquiry,
+                     const filters::SessionRecord& record) {
+  const bool is_condemned = record.verdict && record.verdict->refuses() &&
+                            record.verdict->kind != filters::Verdict::Kind::Greylist;
+  const memory::SenderVisit visit = sender_of(inquiry);
+  if (is_asked_for(context, inquiry) && !is_condemned &&
+      (visit.is_confirmed || inquiry.facts.correspondent)) {
+    context.memory->learn_sender(visit, memory::wall_now());
+  }
+}
+
 memory::GreylistAnswer ask_greylist(Context& context, const Inquiry& inquiry) {
   const filters::SessionFacts& facts = inquiry.facts;
   if (context.memory == nullptr || !facts.sender || !facts.recipient) {
@@ -107,7 +164,14 @@ void remember(Context& context, const Inquiry& inquiry, filters::SessionRecord& 
   }
   const memory::Conduct conduct = conduct_of(inquiry, record);
   record.has_earned_pass = conduct.has_earned_pass;
-  context.memory->learn(identity_of(inquiry), conduct, memory::wall_now());
+  const memory::Moment now = memory::wall_now();
+  context.memory->learn(identity_of(inquiry), conduct, now);
+  if (!may_punish(inquiry)) {
+    return;
+  }
+  if (const auto block = context.memory->punish(inquiry.facts.client.address, now)) {
+    context.log.blocked(inquiry.facts, *block, true);
+  }
 }
 
 }  // namespace smtpguard::session

@@ -13,6 +13,11 @@ namespace smtpguard::session {
 void recall_address(const Context& context, Inquiry& inquiry);
 // By address and name, once the name is known; true: it turns out that the client is known good.
 bool recall_name(const Context& context, Inquiry& inquiry);
+// The sender in hand, once its domain and the client's names are known.
+void recall_sender(const Context& context, Inquiry& inquiry);
+// Its message was accepted.
+void remember_sender(Context& context, const Inquiry& inquiry,
+                     const filters::SessionRecord& record);
 // Whether who is suspicious has come back, with the recipient in hand.
 filters::memory::GreylistAnswer ask_greylist(Context& context, const Inquiry& inquiry);
 // What the session has shown; the record is complete.

@@ -269,6 +269,9 @@ void Session::log_reply(const smtp::Action& action) {
       ++record_.discarded;
     } else {
       record_.delivered += reply.is_positive() ? 1U : 0U;
+      if (reply.is_positive()) {
+        remember_sender(context_, *inquiry_, record_);
+      }
     }
     const std::chrono::duration<double> took = SteadyClock::now() - body_began_;
     context_.log.data(facts_, {body_octets_, took.count(), body_normalised_}, reply,
@@ -415,6 +418,7 @@ smtp::Offer Session::offer() const {
   // Withheld from strangers (DESIGN section 3): who pipelines all the same gives itself away.
   // Nor could anybody slip commands in under TLS.
   offer.pipelining = facts_.standing == filters::Standing::Allowed ||
+                     facts_.standing == filters::Standing::Local ||
                      facts_.remembered.is_known_good || client_.tls() != nullptr;
   if (config_->tls.context && client_.tls() == nullptr) {
     offer.start_tls = context_.failed_handshakes.knows(facts_.client.address, SteadyClock::now())

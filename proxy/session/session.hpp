@@ -77,6 +77,9 @@ class Session : public boost::intrusive::list_base_hook<
   net::Awaitable<void> judge();
   void judge_sender();
   net::Awaitable<void> judge_recipient();
+  // What is too much, in words.
+  std::optional<std::string> take_of_rates(bool is_first_recipient);
+  void refuse_for_now(const std::string& why);
   void judge_again_who_came_back(filters::Verdict& verdict);
   net::Awaitable<void> wait_for_answers(bool also_slow);
   // After each line of the client: what it tells of the client.

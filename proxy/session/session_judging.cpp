@@ -103,6 +103,7 @@ void Session::judge_sender() {
   tag_.reset();
   facts_.sender = mailbox_of(command.path);
   facts_.recipients = 0;
+  recall_sender(context_, *inquiry_);
   be_quiet_if_known();
   inquiry_->investigation.pursue(SteadyClock::now());
   const filters::Verdict verdict = inquiry_->judge.of_client(facts_);
@@ -125,12 +126,18 @@ net::Awaitable<void> Session::judge_recipient() {
     co_await wait_for_answers(true);
   }
   be_quiet_if_known();
+  recall_sender(context_, *inquiry_);
   filters::Verdict verdict = inquiry_->judge.of_recipient(facts_);
   if (verdict.kind == filters::Verdict::Kind::Greylist) {
     judge_again_who_came_back(verdict);
   }
+  const auto too_much = take_of_rates(facts_.recipients == 1);
   tell(verdict);
   facts_.recipient.reset();
+  if (too_much && !verdict.refuses()) {
+    refuse_for_now(*too_much);
+    co_return;
+  }
   record_.relay_attempts += verdict.rule.starts_with("relay.") ? 1U : 0U;
   smtp::Judgement judgement;
   switch (verdict.kind) {
@@ -155,6 +162,30 @@ net::Awaitable<void> Session::judge_recipient() {
     case filters::Verdict::Kind::Pass:
       break;
   }
+  dialog_.on_judgement(judgement);
+}
+
+// Of strangers everything counts, whatever it is answered.
+std::optional<std::string> Session::take_of_rates(bool is_first_recipient) {
+  if (facts_.standing != filters::Standing::Stranger || facts_.is_monitor) {
+    return {};
+  }
+  const LimitSettings& limits = config_->limits;
+  const IpAddress& client = facts_.client.address;
+  const TimePoint now = SteadyClock::now();
+  auto too_much = context_.rates.take(Rates::What::Recipients, client, limits.recipient_rate, now);
+  if (is_first_recipient) {
+    auto messages = context_.rates.take(Rates::What::Messages, client, limits.message_rate, now);
+    too_much = too_much ? too_much : messages;
+  }
+  return too_much;
+}
+
+void Session::refuse_for_now(const std::string& why) {
+  reason_ = "limits.rate";
+  smtp::Judgement judgement;
+  judgement.kind = smtp::Judgement::Kind::Refuse;
+  judgement.reply = with_id(smtp::make_reply(450, "4.7.1", why));
   dialog_.on_judgement(judgement);
 }
 

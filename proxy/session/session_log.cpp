@@ -212,6 +212,15 @@ void SessionLog::known(const SessionFacts& facts) {
   });
 }
 
+void SessionLog::blocked(const SessionFacts& facts, const filters::memory::Block& block,
+                         bool is_new) {
+  write(Severity::Info, facts, "block", [&](LogLine& line) {
+    line.add("state", is_new ? "begins" : "holds").add("network", block.network.to_string());
+    line.add("until", filters::memory::to_string(block.until)).add("author", block.author);
+    line.add("reason", block.reason).add_number("times", block.times);
+  });
+}
+
 void SessionLog::greylisted(const SessionFacts& facts,
                             const filters::memory::GreylistAnswer& answer) {
   if (!tells_events_of(facts)) {

@@ -61,6 +61,9 @@ class SessionLog {
   // Who is suspicious and was told to come back, or has.
   void greylisted(const filters::SessionFacts& facts,
                   const filters::memory::GreylistAnswer& answer);
+  // Who is turned away for a time; `is_new`: from now on, for what this session has shown.
+  void blocked(const filters::SessionFacts& facts, const filters::memory::Block& block,
+               bool is_new);
   void finding(const filters::SessionFacts& facts, const filters::Reason& reason,
                std::string_view policy, bool is_observed);
   struct Body {

@@ -46,6 +46,7 @@ constexpr conf::Range<std::uint32_t> kBackendConnections{0, 1'000'000};
 // Each may have to be waited for, and a client waits five minutes in all (RFC 5321 4.5.3.2.3).
 constexpr std::size_t kMostFallbacks = 7;
 constexpr conf::Range<std::uint32_t> kCount{1, 1'000'000};
+constexpr conf::Range<std::uint32_t> kRates{0, 1'000'000};
 // Every client may count on 100 recipients (RFC 5321 4.5.3.1.8); fewer is the administrator's
 // right.
 constexpr conf::Range<std::uint32_t> kRecipients{1, 100'000};
@@ -191,6 +192,9 @@ LimitSettings read_limits(conf::Reader section) {
   section.integer("connections", limits.connections, kConnections);
   section.integer("connections_per_address", limits.connections_per_address, kConnections);
   section.integer("connections_per_network", limits.connections_per_network, kConnections);
+  section.integer("connection_rate", limits.connection_rate, kRates);
+  section.integer("message_rate", limits.message_rate, kRates);
+  section.integer("recipient_rate", limits.recipient_rate, kRates);
   section.byte_count("message_size", limits.message_size, kMessageSizes);
   section.integer("recipients", limits.recipients, kRecipients);
   section.integer("transactions", limits.transactions, kCount);

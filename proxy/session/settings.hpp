@@ -78,6 +78,10 @@ struct LimitSettings {
   std::uint32_t connections = 1000;             // all together
   std::uint32_t connections_per_address = 20;   // IPv4 address, IPv6 /64 counts as network
   std::uint32_t connections_per_network = 100;  // IPv4 /24, IPv6 /64
+  // In a minute, from one address; its network may do four times as much. 0: any number.
+  std::uint32_t connection_rate = 0;
+  std::uint32_t message_rate = 0;
+  std::uint32_t recipient_rate = 0;
   ByteCount message_size{50'000'000};
   std::uint32_t recipients = 1000;      // in one transaction (RFC 5321 4.5.3.1.8: at least 100)
   std::uint32_t transactions = 200;     // in one session

@@ -24,6 +24,17 @@ out1.pool.net A 300 203.0.113.10
 out2.pool.net A 300 192.0.2.10
 203.0.113.20 PTR 300 mail.clean.net
 mail.clean.net A 300 203.0.113.20
+203.0.113.40 PTR 300 mail.bank.net
+mail.bank.net A 300 203.0.113.40
+bank.net MX 300 10 mail.bank.net
+203.0.113.51 PTR 300 mail.hoster.net
+mail.hoster.net A 300 203.0.113.51
+shop.net MX 300 10 mail.shop.net
+club.net MX 300 10 mail.club.net
+203.0.113.80 PTR 300 mail3.clean.net
+mail3.clean.net A 300 203.0.113.80
+203.0.113.70 PTR 300 mail7.other.net
+mail7.other.net A 300 203.0.113.70
 laptop.example A NXDOMAIN
 other.net MX 300 10 mail.other.net
 clean.net MX 300 10 mail.clean.net
@@ -53,14 +64,25 @@ class Run:
         expect(self.summary["verdict"] == "greylist" and self.summary["class"] == "deferred", self.summary)
         expect([one["state"] for one in self.greylist] == ["waits"], self.lines)
 
+    def evidence(self, test):
+        found = [fields(line) for line in self.lines if f" event=finding test={test} " in line]
+        expect(len(found) == 1, f"{test}: {self.lines}")
+        return found[0]["evidence"]
+
+    def must_be_refused(self, rule):
+        expect(self.reply.startswith("550") and rule in self.reply, self.reply)
+
     def must_pass(self, by=None):
         expect(self.reply.startswith("250"), self.reply)
         expect([(one["state"], one["by"]) for one in self.greylist] == ([("came-back", by)] if by else []), self.lines)
 
 
+def tool(guard):
+    return os.path.join(os.path.dirname(guard.binary), "tools", "smtpguardctl")
+
+
 def control(guard, *words):
-    tool = os.path.join(os.path.dirname(guard.binary), "tools", "smtpguardctl")
-    done = subprocess.run([tool, *words, "--json", "-f", guard.configuration], capture_output=True, text=True, timeout=20)
+    done = subprocess.run([tool(guard), *words, "--json", "-f", guard.configuration], capture_output=True, text=True, timeout=20)
     return done.returncode, json.loads(done.stdout)
 
 
@@ -95,6 +117,95 @@ def observe_only_tells(guard):
     expect(run.summary["would"] == "greylist", run.summary)
 
 
+def correspondents(guard):
+    """Who has written from a confirmed name passes strict with a broken HELO, months later as well; who says so does not."""
+    strict = {"sender": "bills@bank.net", "recipient": "strict@example.net"}
+    Run(guard, "203.0.113.40", "localhost.localdomain", **strict).must_be_refused("helo.reserved")
+    first = Run(guard, "203.0.113.40", "mail.bank.net", **strict)
+    first.must_pass()
+    listed = control(guard, "correspondents", "list")[1]["records"]
+    expect({"bank.net", "bank.net<203.0.113.0/24"} <= {one["key"] for one in listed}, listed)
+    again = Run(guard, "203.0.113.40", "localhost.localdomain", **strict)
+    again.must_pass()
+    expect(again.evidence("history.correspondent").startswith("bank.net by its confirmed name, since 20"), again.lines)
+    expect("helo.reserved" in again.summary["observed"], again.summary)
+    # The address in the same network that has no name; and others that only say so.
+    Run(guard, "203.0.113.41", "localhost.localdomain", **strict).must_pass()
+    Run(guard, "198.51.100.40", "localhost.localdomain", **strict).must_be_refused("helo.reserved")
+    Run(guard, "203.0.113.40", "localhost.localdomain", sender="x@other.net", recipient="strict@example.net").must_be_refused("helo.reserved")
+
+
+def imported(guard, work):
+    path = os.path.join(work, "correspondents")
+    with open(path, "w") as file:
+        file.write("# two\nshop.net 198.51.100.50\nclub.net hoster.net  # by its name\n")
+    done = subprocess.run([tool(guard), "correspondents", "import", path, "-f", guard.configuration], capture_output=True, text=True)
+    expect(done.returncode == 0 and "2 imported" in done.stdout, done)
+    for address, sender in (("198.51.100.51", "a@shop.net"), ("203.0.113.51", "a@club.net")):
+        Run(guard, address, "localhost.localdomain", sender=sender, recipient="strict@example.net").must_pass()
+    Run(guard, "198.51.100.52", "localhost.localdomain", sender="a@club.net", recipient="strict@example.net").must_be_refused("helo.reserved")
+
+
+def blocks(guard):
+    """By hand, with a reason that the client is told; over a restart; lifted."""
+    def greeting(address):
+        client = Client(guard, address)
+        said = client.greeting().text
+        client.close()
+        return said, client
+
+    status, made = control(guard, "block", "add", "203.0.113.60/30", "--for", "1h", "--why", "floods us")
+    expect(status == 0 and made["blocks"][0]["author"].startswith("uid "), made)
+    time.sleep(1)
+    guard.stop()
+    guard.start()
+    guard.log.wait_for(r"clients remembered from")
+    said, client = greeting("203.0.113.61")
+    expect(re.match(r"421 4\.7\.1 \S+ 203\.0\.113\.60/30 is blocked until 20\S+: floods us; mend that", said), said)
+    summary = fields(guard.summary(client.who))
+    expect(summary["how"] == "blocked" and summary["class"] == "refused", summary)
+    expect(greeting("203.0.113.64")[0].startswith("220"), "the neighbour of a blocked network")
+    expect(control(guard, "block", "add", "127.0.0.1", "--why", "me")[0] == 1, "a local address")
+    expect(control(guard, "block", "del", "203.0.113.60/30")[0] == 0, "block del")
+    expect(greeting("203.0.113.61")[0].startswith("220"), "not blocked any more")
+    expect(control(guard, "block", "list")[1]["blocks"] == [], "block list")
+
+
+def harvesters(guard, backend):
+    """Unknown recipients are remembered, add up to a finding, and end in a block; the second one is longer."""
+    address = "203.0.113.70"
+    backend.default = {"rcpt": b"550 5.1.1 no such user\r\n"}
+    for _ in range(3):
+        client = Client(guard, address)
+        client.greeting()
+        client.ask("EHLO mail.other.net", 250)
+        client.ask("MAIL FROM:<user@other.net>", 250)
+        for number in range(4):
+            client.ask(f"RCPT TO:<unknown{number}@example.net>", 550)
+        client.ask("QUIT", 221)
+        client.close()
+        guard.summary(client.who)
+    backend.default = {}
+    lines = guard.events(client.who)
+    expect(any(" event=block state=begins " in line and "writes to recipients that do not exist" in line for line in lines), lines)
+    client = Client(guard, address)
+    said = client.greeting().text
+    expect(said.startswith("421 4.7.1") and "do not exist" in said, said)
+    client.close()
+    listed = control(guard, "block", "list")[1]["blocks"]
+    expect([(one["network"], one["author"], one["times"]) for one in listed] == [("203.0.113.70/32", "smtpguard", 1)], listed)
+    control(guard, "block", "del", address)
+    run = Run(guard, address, "mail.other.net")
+    expect(run.evidence("history.harvest").startswith("lately 12 unknown recipients"), run.lines)
+
+
+def rates(guard):
+    """More messages a minute than limits.message_rate: 450, in words; not for our own networks."""
+    replies = [Run(guard, "203.0.113.80", "mail.clean.net", sender="user@clean.net").reply for _ in range(9)]
+    expect([reply[:3] for reply in replies] == ["250"] * 8 + ["450"], replies)
+    expect("too many messages a minute from your address; try again in " in replies[-1], replies[-1])
+
+
 def main():
     suite = Suite("memory_acts", __doc__)
     backend = ScriptedBackend().start()
@@ -104,6 +215,8 @@ def main():
     guard = Guard(suite, "guard", [("127.0.0.1", free_port())], backend.address, "proxy-v2", {
         "policy.default": {"greet_delay": '"100ms"', "teaser": "false", "posture": '"balanced"'},
         "policy.default.thresholds": {"greylist": "1", "defer": "30", "reject": "40"},
+        "policy.strict": {"posture": '"strict"', "recipients": '["strict@example.net"]'},
+        "limits": {"message_rate": "8"}, "blocks": {"harvest": "11"},
         "policy.watched": {"posture": '"observe"', "recipients": '["watched@example.net"]'},
         "policy.watched.thresholds": {"greylist": "1", "defer": "30", "reject": "40"},
         "memory": {"enabled": "true", "folder": f'"{suite.work}"'}, "greylist": {"wait": f'"{WAIT}s"', "window": '"5m"'},
@@ -118,6 +231,11 @@ def main():
         suite.case("greylist-organisation", same_organisation_comes_back, guard)
         suite.case("clean-never-deferred", clean_is_never_deferred, guard)
         suite.case("observe-only-tells", observe_only_tells, guard)
+        suite.case("correspondents", correspondents, guard)
+        suite.case("imported", imported, guard, suite.work)
+        suite.case("blocks", blocks, guard)
+        suite.case("harvesters", harvesters, guard, backend)
+        suite.case("rates", rates, guard)
         suite.case("stop", guard.stop, always=True)
     suite.finish()
 

@@ -63,6 +63,8 @@ class FilterStage {
     return asked;
   }
 
+  void judge(Findings& found) const { filter_->judge(facts, found); }
+
   // "helo.self fail: mx.guarded.net", what did not pass.
   std::vector<std::string> findings() const {
     Findings found;

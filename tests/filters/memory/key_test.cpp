@@ -51,6 +51,7 @@ TEST(Key, ComesBackFromItsTextAndFromNothingElse) {
        {Key::address(ip("192.0.2.9")), Key::address(ip("2001:db8::1")),
         Key::network(ip("192.0.2.9")), Key::network(ip("2001:db8::1")),
         Key::organisation("example.org").value(), Key::correspondent("example.org").value(),
+        Key::correspondent("example.org", "192.0.2.0/24").value(),
         Key::greylist("192.0.2.9").value(), Key::greylist("192.0.2.0/24", "a@b c@d")}) {
     EXPECT_EQ(Key::restore(key.kind(), key.text()), key) << key.text();
     EXPECT_EQ(kind_of(to_string(key.kind())), key.kind());

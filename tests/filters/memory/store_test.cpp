@@ -121,6 +121,32 @@ TEST_F(StoreTest, WhatIsLearnedWhileTheFileIsReadIsKept) {
   EXPECT_TRUE(kept.is_known(host(2)));
 }
 
+TEST_F(StoreTest, BlocksOutliveARestart) {
+  const Cidr network = Cidr::parse("198.51.100.0/24").value();
+  const IpAddress client = IpAddress::parse("198.51.100.9").value();
+  {
+    Kept kept(file_);
+    Block wanted;
+    wanted.network = network;
+    wanted.author = "uid 0";
+    wanted.reason = "a 'quoted' reason";
+    kept.memory.block(wanted, 1h, wall_now());
+    kept.memory.stop();
+  }
+  {
+    Kept kept(file_);
+    const auto block = [&] { return kept.memory.block_of(client, wall_now()); };
+    ASSERT_TRUE(kept.tick_until([&] { return block() != nullptr; }));
+    EXPECT_EQ(block()->reason, "a 'quoted' reason");
+    EXPECT_EQ(block()->author, "uid 0");
+    kept.memory.lift(network, wall_now());
+    kept.memory.stop();
+  }
+  Kept kept(file_);
+  EXPECT_TRUE(kept.tick_until([&] { return kept.says("clients remembered"); }));
+  EXPECT_EQ(kept.memory.block_of(client, wall_now()), nullptr);
+}
+
 TEST_F(StoreTest, ARecordComesBackAsItWas) {
   Record record;
   record.key = Key::network(host(7));
