@@ -10,14 +10,10 @@
 
 namespace smtpguard::filters {
 
-namespace {
-
 std::string network_of(const IpAddress& client) {
   const int length = client.is_v4() ? 24 : 64;
   return Cidr{client.prefix(length), length}.to_string();
 }
-
-}  // namespace
 
 std::string sender_domain(const SessionFacts& facts) {
   if (!facts.sender || !is_host_name(facts.sender->domain)) {

@@ -18,6 +18,8 @@ std::string sender_domain(const SessionFacts& facts);
 // the client's address (SPF), as far as that is known.
 bool has_confirmed_origin(const SessionFacts& facts);
 
+// IPv4 /24, IPv6 /64: "192.0.2.0/24".
+std::string network_of(const IpAddress& client);
 // By what a client that comes back is known again: its network (IPv4 /24, IPv6 /64) and the
 // organisations of its confirmed names, since large senders come back from another machine.
 std::vector<std::string> pools_of(const SessionFacts& facts);

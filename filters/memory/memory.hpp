@@ -75,7 +75,7 @@ class Memory {
 
   // nullptr: it may come.
   const Block* block_of(const IpAddress& client, Moment now) const {
-    return settings_.is_enabled ? blocks_.find(client, now) : nullptr;
+    return blocks_.find(client, now);
   }
   // By its words and for so long; nothing: there are too many.
   std::optional<Block> block(Block wanted, std::chrono::seconds time, Moment now);

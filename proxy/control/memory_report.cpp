@@ -95,6 +95,26 @@ std::string to_text(const memory::Record& record, memory::Moment now) {
   return text;
 }
 
+// For programs: times are seconds since 1970.
+json::object to_json(const Recollection& known) {
+  json::object object{{"known_by", known.client.known_by},
+                      {"since", memory::seconds_of(known.client.since)},
+                      {"seen", known.client.is_seen},
+                      {"accepted", known.client.counts.accepted},
+                      {"refused", known.client.counts.refused},
+                      {"unknown_recipients", known.client.counts.unknown},
+                      {"early", known.client.counts.early},
+                      {"junk", known.client.counts.junk},
+                      {"failed_neighbours", known.client.failed_neighbours},
+                      {"block", known.block}};
+  if (known.sender) {
+    object["correspondent"] = json::object{{"domain", known.sender->domain},
+                                           {"by", known.sender->by},
+                                           {"since", memory::seconds_of(known.sender->since)}};
+  }
+  return object;
+}
+
 json::object to_json(const MemoryReport& report) {
   json::object object;
   if (!report.done.empty()) {
@@ -107,6 +127,9 @@ json::object to_json(const MemoryReport& report) {
     object["store"] = report.store;
     object["waiting"] = report.waiting;
     return object;
+  }
+  if (report.recollection) {
+    return to_json(*report.recollection);
   }
   if (report.blocks) {
     json::array blocks;
@@ -134,6 +157,9 @@ std::string to_text(const MemoryReport& report) {
   std::string text;
   if (!report.done.empty()) {
     text = report.done + '\n';
+  }
+  if (report.recollection) {
+    return json_text(to_json(*report.recollection));
   }
   if (report.has_figures) {
     text += fmt::format(

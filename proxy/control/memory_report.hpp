@@ -11,9 +11,17 @@
 
 #include "filters/memory/block.hpp"
 #include "filters/memory/record.hpp"
+#include "filters/memory/remembered.hpp"
 #include "proxy/control/protocol.hpp"
 
 namespace smtpguard::control {
+
+// What a session would know of its client, and of its sender.
+struct Recollection {
+  filters::memory::Remembered client;
+  std::optional<filters::memory::Correspondent> sender;
+  std::string block;  // why it is turned away; empty: it is not
+};
 
 struct MemoryReport {
   std::string done;  // what was changed, in words; empty: nothing was
@@ -22,6 +30,7 @@ struct MemoryReport {
   bool is_list = false;                          // they are all of a kind: a line each
   std::chrono::seconds greylist_wait{0};
   std::optional<std::vector<filters::memory::Block>> blocks;  // they were asked for
+  std::optional<Recollection> recollection;                   // it was asked for
   bool has_figures = false;
   std::uint64_t entries = 0;
   std::uint64_t most = 0;

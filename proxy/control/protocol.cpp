@@ -15,7 +15,8 @@ bool takes_argument(Command command) {
 }
 
 bool takes_text(Command command) {
-  return command == Command::BlockAdd || command == Command::CorrespondentsImport;
+  return command == Command::BlockAdd || command == Command::CorrespondentsImport ||
+         command == Command::MemoryRecall;
 }
 
 namespace {
@@ -38,6 +39,7 @@ constexpr std::array kCommands{
     Named{"memory show", Command::MemoryShow},
     Named{"memory forget", Command::MemoryForget},
     Named{"pass", Command::Pass},
+    Named{"memory recall", Command::MemoryRecall},
     Named{"greylist list", Command::GreylistList},
     Named{"correspondents list", Command::CorrespondentsList},
     Named{"correspondents import", Command::CorrespondentsImport},

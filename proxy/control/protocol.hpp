@@ -33,6 +33,7 @@ enum class Command : std::uint8_t {
   MemoryShow,    // with an address or a domain
   MemoryForget,  // the same
   Pass,          // the same
+  MemoryRecall,  // "ADDRESS ORGANISATION DOMAIN yes|no": what a session would be told; "-": none
   GreylistList,
   CorrespondentsList,
   CorrespondentsImport,  // "DOMAIN" or "DOMAIN ORIGIN"

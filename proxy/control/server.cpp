@@ -28,9 +28,10 @@ constexpr Milliseconds kPause = 1s;
 bool is_about_memory(Command command) {
   return command == Command::MemoryStats || command == Command::MemoryShow ||
          command == Command::MemoryForget || command == Command::Pass ||
-         command == Command::GreylistList || command == Command::CorrespondentsList ||
-         command == Command::CorrespondentsImport || command == Command::BlockAdd ||
-         command == Command::BlockList || command == Command::BlockDelete;
+         command == Command::MemoryRecall || command == Command::GreylistList ||
+         command == Command::CorrespondentsList || command == Command::CorrespondentsImport ||
+         command == Command::BlockAdd || command == Command::BlockList ||
+         command == Command::BlockDelete;
 }
 
 }  // namespace
@@ -129,7 +130,8 @@ class ControlServer::Client final : public std::enable_shared_from_this<Client>,
   }
 
   void answer_from_memory(const Request& request) {
-    if (takes_argument(request.command) && request.command != Command::MemoryShow) {
+    if (takes_argument(request.command) && request.command != Command::MemoryShow &&
+        request.command != Command::MemoryRecall) {
       log_order(fmt::format("{} {}", to_string(request.command), request.argument));
     }
     Request asked = request;

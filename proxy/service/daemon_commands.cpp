@@ -7,6 +7,8 @@
 #include <optional>
 
 #include "conf/base/escape.hpp"
+#include "conf/base/text.hpp"
+#include "filters/sender_origin.hpp"
 
 namespace smtpguard::service {
 
@@ -115,6 +117,34 @@ std::pair<std::string_view, std::string_view> in_two(std::string_view text) {
 }
 }  // namespace
 
+Result<control::MemoryReport> DaemonCommands::recall(std::string_view words) {
+  const auto [address, behind_address] = in_two(words);
+  const auto [organisation, behind_organisation] = in_two(behind_address);
+  const auto [domain, confirmed] = in_two(behind_organisation);
+  const auto client = IpAddress::parse(address);
+  if (!client || confirmed.empty()) {
+    return Error{"memory recall ADDRESS ORGANISATION DOMAIN yes|no"};
+  }
+  const auto given = [](std::string_view word) { return std::string(word == "-" ? "" : word); };
+  control::MemoryReport report;
+  report.now = filters::memory::wall_now();
+  control::Recollection& known = report.recollection.emplace();
+  known.client = memory_.recall({*client, given(organisation)}, report.now);
+  filters::memory::SenderVisit visit;
+  visit.domain = given(domain);
+  visit.is_confirmed = confirmed == "yes";
+  visit.origins.push_back(filters::network_of(*client));
+  if (organisation != "-") {
+    visit.origins.emplace_back(organisation);
+  }
+  known.sender = memory_.recall_sender(visit, report.now);
+  if (const auto* const block = memory_.block_of(*client, report.now)) {
+    known.block = fmt::format("{} until {}: {}", block->network.to_string(),
+                              filters::memory::to_string(block->until), block->reason);
+  }
+  return report;
+}
+
 Result<control::MemoryReport> DaemonCommands::import_sender(std::string_view line) {
   const auto [domain, origin] = in_two(line);
   if (!memory_.import_sender(domain, origin, filters::memory::wall_now())) {
@@ -193,6 +223,9 @@ Result<control::MemoryReport> DaemonCommands::memory(const control::Request& req
     report.is_list = true;
     report.records = memory_.all_of(memory::Key::Kind::Correspondent, report.now, kMostListed);
     return report;
+  }
+  if (request.command == Command::MemoryRecall) {
+    return recall(request.argument);
   }
   if (request.command == Command::CorrespondentsImport) {
     return import_sender(request.argument);

@@ -60,6 +60,7 @@ class DaemonCommands final : public control::Commands {
   std::vector<control::DrainingWorker> draining() const;
 
   session::Worker& worker_;
+  Result<control::MemoryReport> recall(std::string_view words);
   Result<control::MemoryReport> import_sender(std::string_view line);
   Result<control::MemoryReport> block(const control::Request& request);
 

@@ -329,6 +329,7 @@ void Supervisor::carry_out(const std::string& order, const Asker& asker) {
     case control::Command::MemoryShow:
     case control::Command::MemoryForget:
     case control::Command::Pass:
+    case control::Command::MemoryRecall:
     case control::Command::GreylistList:
     case control::Command::CorrespondentsList:
     case control::Command::CorrespondentsImport:

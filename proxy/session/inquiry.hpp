@@ -5,10 +5,12 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "filters/investigation.hpp"
 #include "filters/judge.hpp"
+#include "filters/memory/identity.hpp"
 #include "filters/session_facts.hpp"
 #include "proxy/session/context.hpp"
 
@@ -35,6 +37,7 @@ struct Inquiry {
   bool is_teased = false;   // a first line of the greeting is out
   bool has_waited = false;  // it was silent as long as it had to be, if it had to be
   bool has_asked_memory_by_name = false;
+  std::optional<filters::memory::Identity> identity;  // once its name is known
 };
 
 }  // namespace smtpguard::session

@@ -185,6 +185,7 @@ void Lobby::admit(Held visitor) {
     const auto too_much = context_.rates.take(Rates::What::Connections, known.client.address,
                                               config.limits.connection_rate, SteadyClock::now());
     if (too_much) {
+      visitor->inquiry.reset();
       return dismiss(std::move(visitor), Ending::Refused, *too_much);
     }
   }
@@ -346,7 +347,10 @@ void Lobby::dismiss(Held visitor, Ending ending, std::string_view detail) {
   if (ending == Ending::Refused || ending == Ending::Shutdown || ending == Ending::Blocked) {
     const bool is_stop = ending == Ending::Shutdown;
     const auto reply =
-        smtp::make_reply(421, is_stop ? "4.3.2" : "4.7.0",
+        smtp::make_reply(421,
+                         is_stop                     ? "4.3.2"
+                         : ending == Ending::Blocked ? "4.7.1"
+                                                     : "4.7.0",
                          fmt::format("{} {} (session {})", visitor->config->hostname,
                                      is_stop ? "is closing, please try again" : detail, facts.id));
     net::write_some(visitor->socket, reply.to_wire());

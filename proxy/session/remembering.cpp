@@ -22,8 +22,17 @@ bool is_asked_for(const Context& context, const Inquiry& inquiry) {
 // Nobody writes to a trap by a slip of the pen: it weighs as so many unknown recipients.
 constexpr float kTrapWeight = 10;
 
-memory::Identity identity_of(const Inquiry& inquiry) {
-  return memory::identify(inquiry.facts, inquiry.config->rules.chain->judge(inquiry.facts));
+// Judged once: all findings are needed for it.
+memory::Identity identity_of(Inquiry& inquiry) {
+  if (inquiry.identity) {
+    return *inquiry.identity;
+  }
+  memory::Identity identity =
+      memory::identify(inquiry.facts, inquiry.config->rules.chain->judge(inquiry.facts));
+  if (memory::has_name_answers(inquiry.facts)) {
+    inquiry.identity = identity;
+  }
+  return identity;
 }
 
 bool is_of_a_list(const filters::Reason& reason) {
@@ -76,7 +85,7 @@ memory::Conduct conduct_of(const Inquiry& inquiry, const filters::SessionRecord&
   return conduct;
 }
 
-memory::SenderVisit sender_of(const Inquiry& inquiry) {
+memory::SenderVisit sender_of(Inquiry& inquiry) {
   memory::SenderVisit visit;
   visit.domain = filters::sender_domain(inquiry.facts);
   visit.is_confirmed = filters::has_confirmed_origin(inquiry.facts);
@@ -130,8 +139,7 @@ void recall_sender(const Context& context, Inquiry& inquiry) {
 }
 
 // What postmaster takes of the condemned proves nothing.
-void remember_sender(Context& context, const Inquiry& inquiry,
-                     const filters::SessionRecord& record) {
+void remember_sender(Context& context, Inquiry& inquiry, const filters::SessionRecord& record) {
   const bool is_condemned = record.verdict && record.verdict->refuses() &&
                             record.verdict->kind != filters::Verdict::Kind::Greylist;
   const memory::SenderVisit visit = sender_of(inquiry);
@@ -141,7 +149,7 @@ void remember_sender(Context& context, const Inquiry& inquiry,
   }
 }
 
-memory::GreylistAnswer ask_greylist(Context& context, const Inquiry& inquiry) {
+memory::GreylistAnswer ask_greylist(Context& context, Inquiry& inquiry) {
   const filters::SessionFacts& facts = inquiry.facts;
   if (context.memory == nullptr || !facts.sender || !facts.recipient) {
     return {true, {}, {}, {}};
@@ -158,7 +166,7 @@ memory::GreylistAnswer ask_greylist(Context& context, const Inquiry& inquiry) {
   return context.memory->greylist(visit, memory::wall_now());
 }
 
-void remember(Context& context, const Inquiry& inquiry, filters::SessionRecord& record) {
+void remember(Context& context, Inquiry& inquiry, filters::SessionRecord& record) {
   if (!is_asked_for(context, inquiry)) {
     return;
   }

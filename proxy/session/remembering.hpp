@@ -16,11 +16,10 @@ bool recall_name(const Context& context, Inquiry& inquiry);
 // The sender in hand, once its domain and the client's names are known.
 void recall_sender(const Context& context, Inquiry& inquiry);
 // Its message was accepted.
-void remember_sender(Context& context, const Inquiry& inquiry,
-                     const filters::SessionRecord& record);
+void remember_sender(Context& context, Inquiry& inquiry, const filters::SessionRecord& record);
 // Whether who is suspicious has come back, with the recipient in hand.
-filters::memory::GreylistAnswer ask_greylist(Context& context, const Inquiry& inquiry);
+filters::memory::GreylistAnswer ask_greylist(Context& context, Inquiry& inquiry);
 // What the session has shown; the record is complete.
-void remember(Context& context, const Inquiry& inquiry, filters::SessionRecord& record);
+void remember(Context& context, Inquiry& inquiry, filters::SessionRecord& record);
 
 }  // namespace smtpguard::session

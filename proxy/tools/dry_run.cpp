@@ -81,6 +81,7 @@ class Rehearsal {
     facts.is_monitor = rules_.site.networks.monitors.contains(client.address);
     facts.lists = client.lists;
     facts.has_come_back = client.is_never_greylisted;
+    recall_ = client.recall;
     facts.misbehaviour.early = client.talks_early ? 1 : 0;
     if (!judge_client("connect")) {
       return finish();
@@ -177,6 +178,10 @@ class Rehearsal {
       investigation_.look(SteadyClock::now());
       stamp();
     }
+    if (recall_) {
+      report_.memory = recall_(report_.facts, rules_.chain->judge(report_.facts));
+      stamp();
+    }
   }
 
   void stamp() {
@@ -210,6 +215,7 @@ class Rehearsal {
   const filters::Rulebook& rules_;
   const filters::NamedPolicy& of_listener_;
   const Wait& wait_;
+  Recall recall_;
   const TimePoint began_ = SteadyClock::now();
   DryRunReport report_;
   NotedResolver noted_;

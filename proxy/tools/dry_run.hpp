@@ -20,6 +20,9 @@
 
 namespace smtpguard::tools {
 
+// Fills in what is remembered of the client; says what, in words.
+using Recall = std::function<std::string(filters::SessionFacts&, const filters::Findings&)>;
+
 struct ImaginedClient {
   IpAddress address;
   Endpoint listener;                  // our side of the connection
@@ -29,6 +32,7 @@ struct ImaginedClient {
   bool talks_early = false;
   bool pipelines = false;
   bool is_never_greylisted = false;  // nothing is remembered here
+  Recall recall;                     // empty: nothing is
   // What is known of the DNS lists when it comes; nullptr: all of them work.
   std::shared_ptr<const dns::ListHealth> lists;
   // What the domains of the access lists publish by SPF; nullptr: nothing is known.
@@ -56,6 +60,7 @@ struct DryRunReport {
   };
 
   filters::SessionFacts facts;
+  std::string memory;  // what is remembered, in words; empty: nobody was asked
   std::vector<Look> looks;
   std::vector<Step> steps;  // the last one is what the client is left with
 };

@@ -175,6 +175,9 @@ std::string in_words(const DryRunReport& report, const filters::Rulebook& rules)
     fmt::format_to(out, "{:<9} {}: {} ({} ms)\n", &look == &report.looks.front() ? "asked" : "",
                    question_of(look, rules), escape(answer_of(look)), look.took.count());
   }
+  if (!report.memory.empty()) {
+    fmt::format_to(out, "memory    {}\n", escape(report.memory));
+  }
   if (report.steps.empty()) {
     return text;
   }
@@ -211,6 +214,7 @@ std::string in_json(const DryRunReport& report, const filters::Rulebook& rules) 
       {"client", report.facts.client.address.to_string()},
       {"asn", to_string(filters::origin_of(rules.site.access.origins.get(), report.facts))},
       {"standing", word_of(report.facts.standing)},
+      {"memory", escape(report.memory)},
       {"looks", std::move(looks)},
       {"steps", std::move(steps)}});
 }

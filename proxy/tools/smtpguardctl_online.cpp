@@ -13,6 +13,7 @@
 #include "conf/base/result.hpp"
 #include "conf/base/text.hpp"
 #include "proxy/tools/control_client.hpp"
+#include "proxy/tools/smtpguardctl_memory.hpp"
 
 namespace smtpguard::tools {
 namespace {
@@ -171,6 +172,7 @@ void add_online_commands(CLI::App& app, const SharedOptions& common) {
                      "what is remembered of an address or a domain");
   add_online_command(*memory, common, "forget", Command::MemoryForget,
                      "forget an address or a domain");
+  add_memory_files(*memory, common);
   add_online_command(*memory, common, "stats", Command::MemoryStats, "how much is remembered");
   CLI::App* const greylist = app.add_subcommand("greylist", "who has to come back, or has");
   greylist->require_subcommand(1);

@@ -14,6 +14,7 @@
 #include "dns/spf_book.hpp"
 #include "proxy/service/settings.hpp"
 #include "proxy/tools/answers_file.hpp"
+#include "proxy/tools/daemon_memory.hpp"
 #include "proxy/tools/dry_run.hpp"
 #include "proxy/tools/dry_run_report.hpp"
 #include "proxy/tools/list_check.hpp"
@@ -33,6 +34,7 @@ struct Options {
   std::optional<std::string> sender;
   std::vector<std::string> recipients;
   std::string listener;
+  std::string socket;  // empty: as the configuration says
   bool early = false;
   bool pipelining = false;
 };
@@ -120,6 +122,13 @@ void run(const Options& options) {
   const session::ListenerSettings& listener = find_listener(loaded.settings, options.listener);
   client.listener = listener.address;
   client.is_never_greylisted = !runtime.memory.is_enabled;
+  const DaemonMemory memory(options.socket.empty() ? loaded.settings.fixed.control.socket
+                                                   : options.socket);
+  if (runtime.memory.is_enabled) {
+    client.recall = [&](filters::SessionFacts& facts, const filters::Findings& findings) {
+      return memory.recall(facts, findings);
+    };
+  }
 
   dns::Settings dns = loaded.settings.fixed.dns;
   if (!options.answers.empty()) {
@@ -161,6 +170,8 @@ void add_test_command(CLI::App& app, const SharedOptions& common) {
   sub->add_flag("--pipelining", options->pipelining, "it does not wait for replies");
   sub->add_option("--listener", options->listener,
                   "the address of the listener that it comes to, else the first");
+  sub->add_option("--socket", options->socket,
+                  "the control socket of the daemon, who is asked what it remembers");
   sub->add_option("--answers", options->answers, "take all DNS answers from this file");
   sub->add_flag("--json", options->json, "answer in JSON, for programs");
   options->common = common;

@@ -12,7 +12,7 @@ import time
 from memory import Client
 from support.backend import ScriptedBackend
 from support.guard import Guard, fields, free_port
-from support.harness import Suite, expect
+from support.harness import Suite, expect, wait_until
 
 WAIT = 2
 
@@ -159,7 +159,7 @@ def blocks(guard):
     time.sleep(1)
     guard.stop()
     guard.start()
-    guard.log.wait_for(r"clients remembered from")
+    wait_until(lambda: len(guard.log.find(r"clients remembered from")) >= 2, "the memory is read again")
     said, client = greeting("203.0.113.61")
     expect(re.match(r"421 4\.7\.1 \S+ 203\.0\.113\.60/30 is blocked until 20\S+: floods us; mend that", said), said)
     summary = fields(guard.summary(client.who))
@@ -206,6 +206,38 @@ def rates(guard):
     expect("too many messages a minute from your address; try again in " in replies[-1], replies[-1])
 
 
+def exported_and_imported(guard, work):
+    """All of it as JSON Lines; what was forgotten comes back with them while the daemon runs."""
+    time.sleep(1)
+    store = os.path.join(work, "memory.sqlite")
+    ask = lambda *words: subprocess.run([tool(guard), "memory", *words, "--store", store], capture_output=True, text=True, timeout=20)
+    lines = ask("export").stdout.splitlines()
+    records = [json.loads(line) for line in lines]
+    expect(any(one.get("key") == "bank.net" for one in records) and any("network" in one for one in records), lines[:5])
+    expect(control(guard, "memory", "forget", "198.51.100.22")[0] == 0, "forget")
+    time.sleep(1)
+    path = os.path.join(work, "export.jsonl")
+    with open(path, "w") as file:
+        file.write("\n".join(lines) + "\n")
+    done = ask("import", path)
+    expect(f"{len(lines)} imported" in done.stdout, done)
+    known = lambda: [one for one in control(guard, "memory", "show", "198.51.100.22")[1]["records"] if one["kind"] == "address"]
+    wait_until(known, "the running daemon takes over what was imported")
+    expect(known()[0]["known_good"], known())
+    bad = ask("import", "/dev/null/none")
+    expect(bad.returncode == 1, bad)
+
+
+def dry_run(guard, answers):
+    """smtpguardctl test asks the daemon what it remembers, and says so where none answers."""
+    words = ["test", "--ip", "203.0.113.40", "--helo", "localhost.localdomain", "--from", "bills@bank.net", "--rcpt", "strict@example.net",
+             "--answers", answers, "-f", guard.configuration]
+    done = subprocess.run([tool(guard), *words], capture_output=True, text=True, timeout=20)
+    expect(done.returncode == 0 and "known good by" in done.stdout and "history.correspondent" in done.stdout, done)
+    done = subprocess.run([tool(guard), *words, "--socket", "/nowhere"], capture_output=True, text=True, timeout=20)
+    expect(done.returncode == 2 and "no daemon answers, so the client is taken for a stranger" in done.stdout, done)
+
+
 def main():
     suite = Suite("memory_acts", __doc__)
     backend = ScriptedBackend().start()
@@ -236,6 +268,8 @@ def main():
         suite.case("blocks", blocks, guard)
         suite.case("harvesters", harvesters, guard, backend)
         suite.case("rates", rates, guard)
+        suite.case("export-import", exported_and_imported, guard, suite.work)
+        suite.case("dry-run", dry_run, guard, answers)
         suite.case("stop", guard.stop, always=True)
     suite.finish()
 

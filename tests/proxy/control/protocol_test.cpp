@@ -39,11 +39,11 @@ TEST(Request, MayEndInCrLf) {
 }
 
 TEST(Request, ThatIsUnknownIsToldWithTheKnownOnesAndEscaped) {
-  EXPECT_EQ(
-      parse_request("halt\x1b").error().text,
-      "unknown command \"halt\\x1B\"; known: status, sessions, reload, upgrade, drain, stop, "
-      "log reopen, dnsbl stats, memory stats, memory show, memory forget, pass, greylist list, "
-      "correspondents list, correspondents import, block add, block list, block del");
+  EXPECT_EQ(parse_request("halt\x1b").error().text,
+            "unknown command \"halt\\x1B\"; known: status, sessions, reload, upgrade, drain, stop, "
+            "log reopen, dnsbl stats, memory stats, memory show, memory forget, pass, memory "
+            "recall, greylist list, "
+            "correspondents list, correspondents import, block add, block list, block del");
   for (const char* const line : {"", "json", "json ", "STATUS", "status ", " status", "log",
                                  "log  reopen", "json json status"}) {
     EXPECT_FALSE(parse_request(line).has_value()) << line;
