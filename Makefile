@@ -9,13 +9,16 @@ RELEASE = build/release
 # Where the labelled records of real clients are, for bench-judgement.
 DATA ?= ../shared/data
 ARGS ?=
+# How long a soak takes.
+SECONDS ?= 600
 
-.PHONY: help run test bench bench-judgement install format check fuzz tidy clean
+.PHONY: help run test bench soak bench-judgement install format check fuzz tidy clean
 
 help:
 	@echo 'make run       build smtpguard, start it on 127.0.0.1:2525 in front of a try-out backend, play some sessions'
 	@echo 'make test      build everything and run all tests'
 	@echo 'make bench     the table against HAProxy, nginx and postscreen (as root; ROWS="cpu memory" and ROUNDS=5 choose)'
+	@echo 'make soak [SECONDS=600]   good, hostile and broken sessions, everything failing around them; every message accounted for'
 	@echo 'make bench-judgement [DATA=FOLDER] [ARGS="--worst 5"]   how many bots and honest servers the name tests catch'
 	@echo 'make install   install below PREFIX ($(PREFIX)); DESTDIR is put before it'
 	@echo 'make format    format all C++ files as .clang-format says'
@@ -37,6 +40,11 @@ test:
 bench:
 	@sh .ci/setup test
 	@tests/bench/run $(ARGS)
+
+soak:
+	@sh .ci/setup test
+	@sh .ci/build
+	@SMTPGUARD_SOAK=$(SECONDS) SMTPGUARD_E2E_LIMIT=$$(($(SECONDS) + 300)) tests/e2e/run $(RELEASE)/proxy/smtpguard soak
 
 bench-judgement:
 	@ls '$(DATA)'/sessions-*.tsv >/dev/null 2>&1 || \
