@@ -12,8 +12,8 @@ namespace smtpguard::filters::memory {
 
 struct Change {
   Record record;
-  bool is_gone = false;                // then only the key, or the network, counts
-  std::shared_ptr<const Block> block;  // null: the record is meant
+  bool is_gone = false;                  // then only the key, or the network, counts
+  std::shared_ptr<const Block> block{};  // null: the record is meant
 };
 
 }  // namespace smtpguard::filters::memory

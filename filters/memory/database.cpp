@@ -78,8 +78,9 @@ constexpr std::int64_t kApplication = 0x736d7467;
 // Another worker may be writing.
 constexpr int kPatienceMilliseconds = 5000;
 
-// Both forms outlive the step that follows: nothing is copied.
-void bind(sqlite3_stmt* statement, int at, std::string_view text) {
+// Both forms outlive the step that follows: nothing is copied. It is not called bind(), since a
+// std::string would be given to std::bind.
+void bind_text(sqlite3_stmt* statement, int at, std::string_view text) {
   ::sqlite3_bind_text(statement, at, text.data(), static_cast<int>(text.size()), SQLITE_STATIC);
 }
 void bind(sqlite3_stmt* statement, int at, Moment moment) {
@@ -260,10 +261,10 @@ Troubled Database::step(sqlite3_stmt* statement) {
 Troubled Database::write_block(const Block& block, bool is_gone) {
   sqlite3_stmt* const statement = is_gone ? erase_block_.get() : put_block_.get();
   const std::string network = block.network.to_string();
-  bind(statement, 1, network);
+  bind_text(statement, 1, network);
   if (!is_gone) {
-    bind(statement, 2, block.author);
-    bind(statement, 3, block.reason);
+    bind_text(statement, 2, block.author);
+    bind_text(statement, 3, block.reason);
     bind(statement, 4, block.since);
     bind(statement, 5, block.until);
     bind(statement, 6, block.changed);
@@ -279,8 +280,8 @@ Troubled Database::write_one(const Change& change) {
   const Record& record = change.record;
   const std::string_view kind = to_string(record.key.kind());
   sqlite3_stmt* const statement = change.is_gone ? erase_.get() : put_.get();
-  bind(statement, 1, kind);
-  bind(statement, 2, record.key.text());
+  bind_text(statement, 1, kind);
+  bind_text(statement, 2, record.key.text());
   if (!change.is_gone) {
     bind(statement, 3, record.first_seen);
     bind(statement, 4, record.last_seen);

@@ -142,7 +142,11 @@ void recall_sender(const Context& context, Inquiry& inquiry) {
 void remember_sender(Context& context, Inquiry& inquiry, const filters::SessionRecord& record) {
   const bool is_condemned = record.verdict && record.verdict->refuses() &&
                             record.verdict->kind != filters::Verdict::Kind::Greylist;
-  const memory::SenderVisit visit = sender_of(inquiry);
+  memory::SenderVisit visit = sender_of(inquiry);
+  // In a cloud, or among a provider's lines, the neighbours are strangers to each other.
+  if (!inquiry.facts.correspondent && identity_of(inquiry).organisation.empty()) {
+    visit.origins.clear();
+  }
   if (is_asked_for(context, inquiry) && !is_condemned &&
       (visit.is_confirmed || inquiry.facts.correspondent)) {
     context.memory->learn_sender(visit, memory::wall_now());
@@ -174,7 +178,9 @@ void remember(Context& context, Inquiry& inquiry, filters::SessionRecord& record
   record.has_earned_pass = conduct.has_earned_pass;
   const memory::Moment now = memory::wall_now();
   context.memory->learn(identity_of(inquiry), conduct, now);
-  if (!may_punish(inquiry)) {
+  // Whose block was lifted is not blocked again for what it did before.
+  const bool is_new = conduct.counts.unknown > 0 || conduct.is_fault();
+  if (!is_new || !may_punish(inquiry)) {
     return;
   }
   if (const auto block = context.memory->punish(inquiry.facts.client.address, now)) {

@@ -150,7 +150,7 @@ def blocks(guard):
     """By hand, with a reason that the client is told; over a restart; lifted."""
     def greeting(address):
         client = Client(guard, address)
-        said = client.greeting().text
+        said = client.reply().text
         client.close()
         return said, client
 
@@ -189,7 +189,7 @@ def harvesters(guard, backend):
     lines = guard.events(client.who)
     expect(any(" event=block state=begins " in line and "writes to recipients that do not exist" in line for line in lines), lines)
     client = Client(guard, address)
-    said = client.greeting().text
+    said = client.reply().text
     expect(said.startswith("421 4.7.1") and "do not exist" in said, said)
     client.close()
     listed = control(guard, "block", "list")[1]["blocks"]
@@ -197,6 +197,7 @@ def harvesters(guard, backend):
     control(guard, "block", "del", address)
     run = Run(guard, address, "mail.other.net")
     expect(run.evidence("history.harvest").startswith("lately 12 unknown recipients"), run.lines)
+    expect(not any(" event=block " in line for line in run.lines), run.lines)
 
 
 def rates(guard):
