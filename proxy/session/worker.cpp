@@ -79,7 +79,7 @@ Worker::Worker(SessionLog& log, std::shared_ptr<const RuntimeConfig> config,
                   tell_spf(daemon, domain, trouble);
                 }),
       context_{io_, wheel_, admission_, log, resolver_, list_watch_, spf_book_, std::move(config),
-               {},  {},     {},         {},  nullptr},
+               {},  {},     {},         {},  {},        nullptr},
       lobby_(context_, [this](Arrival arrival) { begin_session(std::move(arrival)); }) {
   meter_.call_on_answer([this](const std::string& zone, const dns::Answer& answer,
                                Milliseconds took) { list_watch_.on_answer(zone, answer, took); });

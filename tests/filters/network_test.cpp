@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
 #include <chrono>
 #include <cstdio>
 #include <fstream>
@@ -142,7 +144,8 @@ TEST(Network, DoesWithoutTheListsThatAreCompiledIn) {
 // A file of this test's own, gone with it.
 class ListFile {
  public:
-  explicit ListFile(const std::string& content) : path_(testing::TempDir() + "/network_list.txt") {
+  explicit ListFile(const std::string& content)
+      : path_(fmt::format("{}network_list.{}", testing::TempDir(), ::getpid())) {
     std::ofstream(path_) << content;
   }
   ~ListFile() { std::remove(path_.c_str()); }
