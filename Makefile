@@ -9,13 +9,16 @@ RELEASE = build/release
 # Where the labelled records of real clients are, for bench-judgement.
 DATA ?= ../shared/data
 ARGS ?=
+# How long a soak takes.
+SECONDS ?= 600
 
-.PHONY: help run test bench bench-judgement install format check fuzz tidy clean
+.PHONY: help run test bench soak bench-judgement install format check fuzz tidy clean
 
 help:
 	@echo 'make run       build smtpguard, start it on 127.0.0.1:2525 in front of a try-out backend, play some sessions'
 	@echo 'make test      build everything and run all tests'
-	@echo 'make bench     run the benchmarks'
+	@echo 'make bench     the table against HAProxy, nginx and postscreen (as root; ROWS="cpu memory" and ROUNDS=5 choose)'
+	@echo 'make soak [SECONDS=600]   good, hostile and broken sessions, everything failing around them; every message accounted for'
 	@echo 'make bench-judgement [DATA=FOLDER] [ARGS="--worst 5"]   how many bots and honest servers the name tests catch'
 	@echo 'make install   install below PREFIX ($(PREFIX)); DESTDIR is put before it'
 	@echo 'make format    format all C++ files as .clang-format says'
@@ -35,12 +38,22 @@ test:
 	@sh .ci/test
 
 bench:
-	@if [ -f tests/bench/run ]; then sh .ci/setup test && sh .ci/build && tests/bench/run; \
-	else echo 'The benchmarks come with the issue "Endure".'; fi
+	@sh .ci/setup test
+	@tests/bench/run $(ARGS)
+
+soak:
+	@sh .ci/setup test
+	@sh .ci/build
+	@SMTPGUARD_SOAK=$(SECONDS) SMTPGUARD_E2E_LIMIT=$$(($(SECONDS) + 300)) tests/e2e/run $(RELEASE)/proxy/smtpguard soak
 
 bench-judgement:
+	@ls '$(DATA)'/sessions-*.tsv >/dev/null 2>&1 || \
+	{ echo 'bench-judgement: no sessions-*.tsv in $(DATA). The labelled records of real clients are no part of this project;'; \
+	echo '                 DATA=FOLDER says where they are. Nothing was built or measured.'; exit 1; }
 	@sh .ci/setup test
-	@cmake --preset bench >/dev/null
+	@mkdir -p build
+	@cmake --preset bench >build/bench.log 2>&1 || { cat build/bench.log; exit 1; }
+	@echo 'bench-judgement: building (the first time minutes; build/bench.log)'
 	@cmake --build --preset bench --target bench_judgement >build/bench.log 2>&1 || { cat build/bench.log; exit 1; }
 	@build/bench/tests/bench/bench_judgement '$(DATA)' $(ARGS)
 

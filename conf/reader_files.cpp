@@ -1,5 +1,8 @@
 // What Reader takes from the files that a configuration names.
+#include <utility>
+
 #include "conf/file.hpp"
+#include "conf/list_line.hpp"
 #include "conf/reader.hpp"
 
 namespace smtpguard::conf {
@@ -34,14 +37,10 @@ std::vector<Located<std::string>> Reader::file_entries(std::string_view key) {
       const auto end = rest.find('\n');
       const std::string_view whole = rest.substr(0, end);
       rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
-      std::string_view entry = whole.substr(0, whole.find('#'));
-      if (!entry.empty() && entry.back() == '\r') {
-        entry.remove_suffix(1);
-      }
-      entry = trim(entry);
-      if (!entry.empty()) {
-        const auto column = static_cast<std::uint32_t>(entry.data() - whole.data() + 1);
-        out.push_back({std::string(entry), Place{file, {line, column}}});
+      ListLine read = read_list_line(whole);
+      if (!read.entry.empty()) {
+        out.push_back(
+            {std::move(read.entry), Place{file, {line, static_cast<std::uint32_t>(read.column)}}});
       }
     }
   }

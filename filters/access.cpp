@@ -88,12 +88,22 @@ void report(const AccessAnswer& answer, const Test& denied, Findings& findings) 
 
 class AccessFilter final : public Filter {
  public:
-  explicit AccessFilter(AccessSettings lists) : lists_(std::move(lists)) {}
+  explicit AccessFilter(AccessSettings lists) : lists_(std::move(lists)) {
+    for (const AccessList* list :
+         {&lists_.allow, &lists_.observe, &lists_.discard, &lists_.deny, &lists_.quiet}) {
+      has_names_ = has_names_ || !list->ptr.empty();
+      has_systems_ = has_systems_ || !list->systems.empty();
+    }
+  }
 
   void wants(const SessionFacts& facts, std::vector<dns::Question>& questions) const override {
-    const bool may_be_quiet = !lists_.quiet.ptr.empty() && (facts.standing == Standing::Stranger ||
-                                                            facts.standing == Standing::Trusted);
-    if (may_be_quiet || look_up_client(lists_, facts).is_open) {
+    const bool is_open = look_up_client(lists_, facts).is_open;
+    const bool is_looked_up =
+        facts.standing == Standing::Stranger || facts.standing == Standing::Trusted;
+    if (has_systems_ && (is_open || !lists_.quiet.systems.empty())) {
+      want_origin(lists_.origins.get(), facts, questions);
+    }
+    if (has_names_ && (is_open || (!lists_.quiet.ptr.empty() && is_looked_up))) {
       want_reverse(facts, questions);
     }
   }
@@ -101,8 +111,9 @@ class AccessFilter final : public Filter {
   void judge(const SessionFacts& facts, Findings& findings) const override {
     const ClientAccess client = look_up_client(lists_, facts);
     if (client.is_unknown && client.answer.access == Access::Deny) {
-      // A confirmed name might have allowed it, and that we cannot tell is not the client's fault.
-      findings.push_back(not_known(kDeny, "its name could not be looked up"));
+      // Its name or network might have allowed it, and that we cannot tell is not the client's
+      // fault.
+      findings.push_back(not_known(kDeny, "its name or network could not be looked up"));
     } else {
       report(client.answer, kDeny, findings);
     }
@@ -115,12 +126,15 @@ class AccessFilter final : public Filter {
   }
 
   std::int32_t hope(const SessionFacts& facts) const override {
-    const bool may_be_allowed = !lists_.allow.ptr.empty() && look_up_client(lists_, facts).is_open;
+    const bool has_some = !lists_.allow.ptr.empty() || !lists_.allow.systems.empty();
+    const bool may_be_allowed = has_some && look_up_client(lists_, facts).is_open;
     return may_be_allowed ? kAllIsForgiven : 0;
   }
 
  private:
   AccessSettings lists_;
+  bool has_names_ = false;
+  bool has_systems_ = false;
 };
 
 }  // namespace

@@ -3,18 +3,20 @@
 // Owns: the entries.   Called by: Lobby (allowed networks skip the greet delay), Session (quiet),
 // the chain (everything else).   Fails: never; a bad entry is a configuration error.
 // Who a client is, is decided by its address first, then by the networks that a domain publishes
-// (SPF), then by its name if the reverse DNS confirms it, then by its HELO; in each the most
-// specific entry decides, and of equals the harder one. So `allow`, which is only by what cannot be
-// forged, is never undone by what anybody can say. Senders and recipients are looked up beside
-// that, for allowed clients as well.
+// (SPF), then by its autonomous system, then by its name if the reverse DNS confirms it, then by
+// its HELO; in each the most specific entry decides, and of equals the harder one. So `allow`,
+// which is only by what cannot be forged, is never undone by what anybody can say. Senders and
+// recipients are looked up beside that, for allowed clients as well.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "conf/base/cidr.hpp"
 #include "filters/name_patterns.hpp"
+#include "filters/origin.hpp"
 #include "filters/recipients.hpp"
 #include "filters/session_facts.hpp"
 
@@ -26,7 +28,8 @@ namespace smtpguard::filters {
 
 struct AccessList {
   CidrSet networks;
-  std::vector<std::string> spf;  // domains, in lower case
+  std::vector<std::string> spf;        // domains, in lower case
+  std::vector<std::uint32_t> systems;  // autonomous ones; sorted
   NamePatterns ptr;
   NamePatterns helo;
   RecipientPatterns from;
@@ -40,6 +43,8 @@ struct AccessSettings {
   AccessList discard;
   AccessList deny;
   AccessList quiet;
+  // Who says of which autonomous system an address is; null: nobody.
+  std::shared_ptr<const OriginSources> origins;
 
   // Each once.
   std::vector<std::string> spf_domains() const;
@@ -57,18 +62,20 @@ struct AccessAnswer {
   bool operator==(const AccessAnswer&) const = default;
 };
 
-// Reads [access]. What stands in two of the four lists that decide is an error.
-AccessSettings read_access(conf::Reader section);
+// Reads [access] and [asn] below `root`. What stands in two of the four lists that decide is an
+// error.
+AccessSettings read_access(conf::Reader& root);
 
-// By the address alone, and what domains publish of theirs; null: nothing is known of that.
+// By the address alone: networks, what domains publish (null: nothing is known of that), and a file
+// of autonomous systems.
 AccessAnswer look_up(const AccessSettings& lists, const IpAddress& client,
                      const dns::SpfTable* spf = nullptr);
 
-// By address, published networks, confirmed name and HELO.
+// By address, the DNS about its autonomous system, confirmed name and HELO.
 struct ClientAccess {
   AccessAnswer answer;
-  bool is_open = false;     // the reverse DNS may still decide
-  bool is_unknown = false;  // it could not be asked: `answer` is what the HELO says
+  bool is_open = false;     // the DNS may still decide
+  bool is_unknown = false;  // it could not be asked: `answer` is what the rest says
 };
 ClientAccess look_up_client(const AccessSettings& lists, const SessionFacts& facts);
 

@@ -52,6 +52,16 @@ Match match_spf(const std::vector<std::string>& domains, const IpAddress& client
   return {};
 }
 
+// Like published networks, all weigh the same.
+Match match_origin(const std::vector<std::uint32_t>& systems, const Origin& origin) {
+  for (const std::uint32_t number : origin.numbers) {
+    if (std::binary_search(systems.begin(), systems.end(), number)) {
+      return {1, "asn:" + std::to_string(number)};
+    }
+  }
+  return {};
+}
+
 // Of several names the one that says most.
 Match match_names(const NamePatterns& patterns, const std::vector<std::string>& names) {
   Match best;
@@ -107,6 +117,11 @@ bool knows_names(const AccessSettings& lists) {
   return false;
 }
 
+bool knows_systems(const AccessSettings& lists) {
+  return std::any_of(kDeciding.begin(), kDeciding.end(),
+                     [&](const Named& named) { return !(lists.*named.list).systems.empty(); });
+}
+
 // The name of our own networks is never looked up.
 bool is_looked_up(Standing standing) {
   return standing == Standing::Stranger || standing == Standing::Trusted;
@@ -146,16 +161,35 @@ AccessAnswer look_up(const AccessSettings& lists, const IpAddress& client,
     const auto found = list.networks.find(client);
     return found ? Match{static_cast<std::size_t>(found->length) + 1, found->to_string()} : Match{};
   });
-  if (answer.access != Access::Unlisted || spf == nullptr) {
-    return answer;
+  if (answer.access == Access::Unlisted && spf != nullptr) {
+    answer =
+        decide(lists, [&](const AccessList& list) { return match_spf(list.spf, client, *spf); });
   }
-  return decide(lists, [&](const AccessList& list) { return match_spf(list.spf, client, *spf); });
+  if (answer.access == Access::Unlisted && knows_systems(lists)) {
+    const Origin origin = origin_of(lists.origins.get(), client);
+    answer =
+        decide(lists, [&](const AccessList& list) { return match_origin(list.systems, origin); });
+  }
+  return answer;
 }
 
 ClientAccess look_up_client(const AccessSettings& lists, const SessionFacts& facts) {
   ClientAccess result{look_up(lists, facts.client.address, facts.spf.get())};
   if (result.answer.access != Access::Unlisted) {
     return result;
+  }
+  if (knows_systems(lists)) {
+    const Origin origin = origin_of(lists.origins.get(), facts);
+    if (origin.state == Origin::State::Open) {
+      result.is_open = true;
+      return result;
+    }
+    result.answer =
+        decide(lists, [&](const AccessList& list) { return match_origin(list.systems, origin); });
+    if (result.answer.access != Access::Unlisted) {
+      return result;
+    }
+    result.is_unknown = origin.state == Origin::State::Unknown && is_looked_up(facts.standing);
   }
   if (knows_names(lists) && is_looked_up(facts.standing)) {
     if (!reverse_of(facts)) {
@@ -168,7 +202,7 @@ ClientAccess look_up_client(const AccessSettings& lists, const SessionFacts& fac
     if (result.answer.access != Access::Unlisted) {
       return result;
     }
-    result.is_unknown = !names.is_complete;
+    result.is_unknown = result.is_unknown || !names.is_complete;
   }
   result.answer = decide(
       lists, [&](const AccessList& list) { return match_name("helo", list.helo, facts.helo); });
@@ -190,6 +224,10 @@ bool is_quiet(const AccessSettings& lists, const SessionFacts& facts) {
     return true;
   }
   if (facts.spf && match_spf(quiet.spf, facts.client.address, *facts.spf).weight != 0) {
+    return true;
+  }
+  if (!quiet.systems.empty() &&
+      match_origin(quiet.systems, origin_of(lists.origins.get(), facts)).weight != 0) {
     return true;
   }
   if (!quiet.ptr.empty() && match_names(quiet.ptr, reverse_names_of(facts).confirmed).weight != 0) {

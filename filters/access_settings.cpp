@@ -17,15 +17,19 @@ namespace {
 
 using Entry = conf::Located<std::string>;
 
-enum class Kind : std::uint8_t { Network, Spf, Ptr, Helo, From, To };
+// In this order: what cannot be forged, up to Ptr; then what anybody can say.
+enum class Kind : std::uint8_t { Network, Spf, System, Ptr, Helo, From, To };
 
 constexpr std::string_view kUnforgeable =
-    "an address, a network, \"ptr:NAME\", \"ptr:.NAME\" (a name that the reverse DNS confirms), or "
-    "\"spf:DOMAIN\" (the networks that the domain publishes)";
+    "an address, a network, \"ptr:NAME\", \"ptr:.NAME\" (a name that the reverse DNS confirms), "
+    "\"spf:DOMAIN\" (the networks that the domain publishes), or \"asn:64500\"";
 constexpr std::string_view kForms =
     "an address, a network, \"ptr:.example.org\" (a name that the reverse DNS confirms), "
-    "\"spf:example.org\" (the networks that the domain publishes), \"helo:NAME\", "
+    "\"spf:example.org\" (the networks that the domain publishes), \"asn:64500\", \"helo:NAME\", "
     "\"from:user@example.org\", \"from:.example.org\", \"to:user@example.org\"";
+
+constexpr std::string_view kNeedsOrigins =
+    "\"asn:\" needs asn.file, or asn.cymru = true, to know the number of a client";
 
 // Each is looked up again and again, whether its clients come or not.
 constexpr std::size_t kMostSpfDomains = 50;
@@ -50,6 +54,7 @@ struct Split {
 // An IPv6 address has colons as well, but none of these words before the first.
 Split split(std::string_view text) {
   constexpr std::array kWords{std::pair{std::string_view("spf:"), Kind::Spf},
+                              std::pair{std::string_view("asn:"), Kind::System},
                               std::pair{std::string_view("ptr:"), Kind::Ptr},
                               std::pair{std::string_view("helo:"), Kind::Helo},
                               std::pair{std::string_view("from:"), Kind::From},
@@ -79,11 +84,16 @@ bool is_helo(std::string_view text) {
 bool holds(const AccessList& list, Kind kind, std::string_view value) {
   switch (kind) {
     case Kind::Network: {
+      if (list.networks.empty()) {
+        return false;
+      }
       const Cidr network = Cidr::parse(value).value();
       return list.networks.find(network.network) == network;
     }
     case Kind::Spf:
       return std::find(list.spf.begin(), list.spf.end(), to_lower(value)) != list.spf.end();
+    case Kind::System:
+      return std::binary_search(list.systems.begin(), list.systems.end(), parse_asn(value).value());
     case Kind::Ptr:
       return list.ptr.has(value);
     case Kind::Helo:
@@ -119,13 +129,17 @@ class ListReader {
       add(keys_.files, entry, earlier);
     }
     list_.networks = CidrSet(std::move(networks_));
+    std::sort(list_.systems.begin(), list_.systems.end());
     return std::move(list_);
   }
 
  private:
   void add(std::string_view key, const Entry& entry, const std::vector<Earlier>& earlier) {
-    const auto [kind, value] = split(entry.value);
-    const bool is_forgeable = kind != Kind::Network && kind != Kind::Spf && kind != Kind::Ptr;
+    const auto [kind, whole] = split(entry.value);
+    // Files of networks label them; a label is no part of the entry.
+    const std::string_view value =
+        kind == Kind::Network ? whole.substr(0, whole.find_first_of(" \t")) : whole;
+    const bool is_forgeable = kind > Kind::Ptr;
     if (is_forgeable && keys_.is_unforgeable) {
       section_.error(key, entry.place,
                      fmt::format("found \"{}\", which anybody can say; allowed here: {}",
@@ -160,6 +174,11 @@ class ListReader {
         }
         list_.spf.push_back(to_lower(value));
         return true;
+      case Kind::System: {
+        const auto number = parse_asn(value);
+        list_.systems.push_back(number.value_or(0));
+        return number.has_value();
+      }
       case Kind::Ptr:
         if (!is_host_name(without_dot(value)) ||
             (keys_.is_unforgeable && !is_qualified(without_dot(value)))) {
@@ -208,7 +227,8 @@ class ListReader {
 
 }  // namespace
 
-AccessSettings read_access(conf::Reader section) {
+AccessSettings read_access(conf::Reader& root) {
+  conf::Reader section = root.section("access");
   AccessSettings lists;
   std::vector<Earlier> earlier;
   lists.allow = ListReader(section, {"allow", "allow_files", true}).read(earlier);
@@ -222,6 +242,13 @@ AccessSettings read_access(conf::Reader section) {
   if (const std::size_t count = lists.spf_domains().size(); count > kMostSpfDomains) {
     section.error("", fmt::format("found {} domains behind \"spf:\"; allowed: at most {}", count,
                                   kMostSpfDomains));
+  }
+  lists.origins = read_origin_sources(root.section("asn"));
+  const std::array all{&lists.allow, &lists.observe, &lists.discard, &lists.deny, &lists.quiet};
+  const bool has_systems = std::any_of(
+      all.begin(), all.end(), [](const AccessList* list) { return !list->systems.empty(); });
+  if (lists.origins == nullptr && has_systems) {
+    section.error("", kNeedsOrigins);
   }
   return lists;
 }

@@ -12,7 +12,7 @@ Result<HostList::Entry> HostList::parse(std::string_view line) {
   const auto blank = line.find_first_of(" \t");
   const std::string_view what = line.substr(0, blank);
   const std::string_view label =
-      blank == std::string_view::npos ? what : trim(line.substr(blank + 1));
+      blank == std::string_view::npos ? std::string_view() : trim(line.substr(blank + 1));
   if (label.find_first_of(" \t") != std::string_view::npos) {
     return Error{fmt::format("\"{}\": a label is one word", line)};
   }
@@ -28,17 +28,27 @@ Result<HostList::Entry> HostList::parse(std::string_view line) {
   return Entry{*network, std::string(label)};
 }
 
-HostList::HostList(const std::vector<Entry>& entries) {
+HostList::HostList(std::vector<Entry> entries) {
   std::vector<Cidr> networks;
-  for (const Entry& entry : entries) {
+  networks.reserve(entries.size());
+  for (Entry& entry : entries) {
     if (const Cidr* network = std::get_if<Cidr>(&entry.what)) {
       networks.push_back(*network);
-      labels_.emplace(*network, entry.label);
+      if (!entry.label.empty()) {
+        labels_.emplace_back(*network, std::move(entry.label));
+      }
     } else {
-      names_.emplace(std::get<std::string>(entry.what), entry.label);
+      names_.emplace(std::get<std::string>(entry.what), std::move(entry.label));
     }
   }
   networks_ = CidrSet(std::move(networks));
+  labels_.shrink_to_fit();
+  // Of two labels the first one counts.
+  const auto is_before = [](const auto& a, const auto& b) { return a.first < b.first; };
+  // Long lists come sorted.
+  if (!std::is_sorted(labels_.begin(), labels_.end(), is_before)) {
+    std::stable_sort(labels_.begin(), labels_.end(), is_before);
+  }
 }
 
 std::optional<std::string> HostList::find(const IpAddress& address) const {
@@ -46,7 +56,12 @@ std::optional<std::string> HostList::find(const IpAddress& address) const {
   if (!network) {
     return {};
   }
-  return fmt::format("{} ({})", network->to_string(), labels_.at(*network));
+  const auto label =
+      std::lower_bound(labels_.begin(), labels_.end(), *network,
+                       [](const auto& one, const Cidr& wanted) { return one.first < wanted; });
+  const bool has_label = label != labels_.end() && label->first == *network;
+  const std::string text = network->to_string();
+  return has_label ? fmt::format("{} ({})", text, label->second) : text;
 }
 
 std::optional<std::string> HostList::find(std::string_view confirmed_name) const {
@@ -54,7 +69,8 @@ std::optional<std::string> HostList::find(std::string_view confirmed_name) const
   std::string_view rest = lower;
   while (true) {
     if (const auto found = names_.find(rest); found != names_.end()) {
-      return fmt::format("{} ({})", found->first, found->second);
+      return found->second.empty() ? found->first
+                                   : fmt::format("{} ({})", found->first, found->second);
     }
     const auto dot = rest.find('.');
     if (dot == std::string_view::npos) {

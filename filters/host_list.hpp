@@ -1,7 +1,8 @@
 // HostList — whose an address is, by network or by the confirmed name of the host, with a label.
 // Owns: its entries.   Called by: network.   Fails: parse() names what is wrong with a line.
 // A line is "192.0.2.0/24 label" or "example.org label"; names hold for all hosts below them.
-// Without a label the entry itself is the label.
+// A million networks take some 25 MB, and as many
+// labels twice as much again.
 #pragma once
 
 #include <map>
@@ -26,7 +27,9 @@ class HostList {
   static Result<Entry> parse(std::string_view line);
 
   HostList() = default;
-  explicit HostList(const std::vector<Entry>& entries);
+  explicit HostList(std::vector<Entry> entries);
+
+  bool empty() const { return networks_.empty() && names_.empty(); }
 
   // "192.0.2.0/24 (label)": the most specific entry; nothing: not listed.
   std::optional<std::string> find(const IpAddress& address) const;
@@ -34,7 +37,8 @@ class HostList {
 
  private:
   CidrSet networks_;
-  std::map<Cidr, std::string> labels_;
+  // Sorted; of those networks that have a label of their own.
+  std::vector<std::pair<Cidr, std::string>> labels_;
   std::map<std::string, std::string, std::less<>> names_;
 };
 

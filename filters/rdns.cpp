@@ -71,7 +71,8 @@ class Rdns final : public Filter {
  public:
   void wants(const SessionFacts& facts, std::vector<dns::Question>& questions) const override {
     want_reverse(facts, questions);
-    if (!generic_evidence(facts).empty()) {
+    // Asked again with every answer: what costs something comes last.
+    if (!facts.helo.empty() && !generic_evidence(facts).empty()) {
       want_own_name(facts, questions);
     }
   }

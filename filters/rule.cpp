@@ -50,14 +50,14 @@ constexpr std::array<conf::Word<Action>, 6> kActions{{
     {"off", Action::Off},
 }};
 
-enum class Fact : std::uint8_t { Client, Ptr, Helo, Sender, Recipient };
+enum class Fact : std::uint8_t { Client, Asn, Ptr, Helo, Sender, Recipient };
 struct FactKey {
   std::string_view key;
   Fact fact;
 };
-constexpr std::array kFacts{FactKey{"client", Fact::Client}, FactKey{"ptr", Fact::Ptr},
-                            FactKey{"helo", Fact::Helo}, FactKey{"sender", Fact::Sender},
-                            FactKey{"recipient", Fact::Recipient}};
+constexpr std::array kFacts{FactKey{"client", Fact::Client}, FactKey{"asn", Fact::Asn},
+                            FactKey{"ptr", Fact::Ptr},       FactKey{"helo", Fact::Helo},
+                            FactKey{"sender", Fact::Sender}, FactKey{"recipient", Fact::Recipient}};
 
 // How far a fact is known.
 struct Known {
@@ -86,8 +86,28 @@ Known known_names(const SessionFacts& facts) {
                                  : Known{Known::State::Known, std::move(names.confirmed)};
 }
 
-Known fact_of(Fact fact, const SessionFacts& facts) {
+// "64500 Example Inc." for each, and "" for an address that nobody announces.
+Known known_origin(const Origin& origin) {
+  switch (origin.state) {
+    case Origin::State::Open:
+      return {};
+    case Origin::State::Unknown:
+      return {Known::State::Unknown, {}};
+    case Origin::State::Known:
+      break;
+  }
+  std::vector<std::string> texts;
+  for (const std::uint32_t number : origin.numbers) {
+    texts.push_back(origin.name.empty() ? std::to_string(number)
+                                        : fmt::format("{} {}", number, origin.name));
+  }
+  return texts.empty() ? known(std::string()) : Known{Known::State::Known, std::move(texts)};
+}
+
+Known fact_of(Fact fact, const SessionFacts& facts, const OriginSources* origins) {
   switch (fact) {
+    case Fact::Asn:
+      return known_origin(origin_of(origins, facts));
     case Fact::Client:
       return known(facts.client.address.to_string());
     case Fact::Ptr:
@@ -197,7 +217,7 @@ Rule read_rule(conf::Reader& section) {
     read_pattern(section, about, rule);
   }
   if (!has_pattern) {
-    section.error("", "no pattern; expected one of client, ptr, helo, sender, recipient");
+    section.error("", "no pattern; expected one of client, asn, ptr, helo, sender, recipient");
   }
   const bool is_action_good = section.word("action", rule.action, kActions);
   const bool has_score = section.score("score", rule.score, kScores);
@@ -220,12 +240,17 @@ Rule read_rule(conf::Reader& section) {
 
 class Rules final : public Filter {
  public:
-  explicit Rules(std::vector<Rule> rules) : rules_(std::move(rules)) {}
+  Rules(std::vector<Rule> rules, std::shared_ptr<const OriginSources> origins)
+      : rules_(std::move(rules)), origins_(std::move(origins)) {}
 
   void wants(const SessionFacts& facts, std::vector<dns::Question>& questions) const override {
     if (std::any_of(rules_.begin(), rules_.end(),
                     [](const Rule& rule) { return rule.looks_at(Fact::Ptr); })) {
       want_reverse(facts, questions);
+    }
+    if (std::any_of(rules_.begin(), rules_.end(),
+                    [](const Rule& rule) { return rule.looks_at(Fact::Asn); })) {
+      want_origin(origins_.get(), facts, questions);
     }
   }
 
@@ -247,10 +272,10 @@ class Rules final : public Filter {
   }
 
  private:
-  static Matched match(const Rule& rule, const SessionFacts& facts) {
+  Matched match(const Rule& rule, const SessionFacts& facts) const {
     Matched all;
     for (const Pattern& pattern : rule.patterns) {
-      const Known fact = fact_of(pattern.about.fact, facts);
+      const Known fact = fact_of(pattern.about.fact, facts, origins_.get());
       const std::string* found = pattern.find(fact.texts);
       const bool is_decided = found != nullptr || fact.state == Known::State::Known;
       if (is_decided && (found != nullptr) == pattern.is_negated) {
@@ -268,7 +293,7 @@ class Rules final : public Filter {
     return all;
   }
 
-  static void apply(const Rule& rule, const SessionFacts& facts, Findings& findings) {
+  void apply(const Rule& rule, const SessionFacts& facts, Findings& findings) const {
     Matched matched = match(rule, facts);
     Finding finding;
     finding.test = &kTest;
@@ -278,7 +303,9 @@ class Rules final : public Filter {
                                                    : Test::About::Client;
     if (matched.state == Known::State::Unknown) {
       finding.outcome = Outcome::TempError;
-      finding.detail = "the name of the client could not be looked up";
+      finding.detail = rule.looks_at(Fact::Asn)
+                           ? "the name or network of the client could not be looked up"
+                           : "the name of the client could not be looked up";
       findings.push_back(std::move(finding));
       return;
     }
@@ -314,9 +341,10 @@ class Rules final : public Filter {
   }
 
   std::vector<Rule> rules_;
+  std::shared_ptr<const OriginSources> origins_;  // shared with the access lists; or null
 };
 
-std::vector<Rule> read_rules(conf::Reader& root) {
+std::vector<Rule> read_rules(conf::Reader& root, const Site& site) {
   std::vector<Rule> rules;
   std::vector<conf::Reader> sections = root.sections("rule");
   if (sections.size() > kMostRules) {
@@ -325,6 +353,9 @@ std::vector<Rule> read_rules(conf::Reader& root) {
   }
   for (conf::Reader& section : sections) {
     Rule rule = read_rule(section);
+    if (rule.looks_at(Fact::Asn) && site.access.origins == nullptr) {
+      section.error("asn", "needs asn.file, or asn.cymru = true, to know the number of a client");
+    }
     const bool is_taken = std::any_of(rules.begin(), rules.end(), [&](const Rule& other) {
       return equals_ignoring_case(other.name, rule.name);
     });
@@ -341,10 +372,10 @@ std::vector<Rule> read_rules(conf::Reader& root) {
 }  // namespace
 
 extern const FilterKind kRule;
-const FilterKind kRule{
-    "rule", FilterKind::Scope::Visitors, kTests,
-    [](conf::Reader& root, const Site& /*site*/) -> std::unique_ptr<const Filter> {
-      return std::make_unique<Rules>(read_rules(root));
-    }};
+const FilterKind kRule{"rule", FilterKind::Scope::Visitors, kTests,
+                       [](conf::Reader& root, const Site& site) -> std::unique_ptr<const Filter> {
+                         return std::make_unique<Rules>(read_rules(root, site),
+                                                        site.access.origins);
+                       }};
 
 }  // namespace smtpguard::filters

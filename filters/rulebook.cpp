@@ -58,7 +58,7 @@ Rulebook read_rulebook(conf::Reader& root, const std::string& hostname) {
   book.site.addresses = read_own_addresses(root);
   book.site.recipients = read_recipients(root.section("recipients"));
   book.site.networks = read_networks(root.section("networks"));
-  book.site.access = read_access(root.section("access"));
+  book.site.access = read_access(root);
   book.site.lists = read_dns_lists(root);
   book.policies = read_policies(root);
   conf::Reader recipients = root.section("recipients");

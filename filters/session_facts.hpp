@@ -76,6 +76,12 @@ struct SessionFacts {
   std::shared_ptr<const dns::ListHealth> lists;
   // The same for what domains publish by SPF; null: nothing is known of any.
   std::shared_ptr<const dns::SpfTable> spf;
+
+  // Ours, allow-listed, or remembered as good: never waits, and goes last when there is no room.
+  bool is_known_client() const {
+    return standing == Standing::Allowed || standing == Standing::Local || is_monitor ||
+           remembered.is_known_good;
+  }
 };
 
 }  // namespace smtpguard::filters

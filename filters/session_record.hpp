@@ -52,6 +52,7 @@ struct SessionRecord {
   std::uint32_t commands = 0;
   std::uint64_t message_octets = 0;
   std::string tls;                    // "TLSv1.3"; empty: plaintext
+  std::string asn;                    // "64500" of the client; empty: not known
   bool is_starttls_withheld = false;  // its last handshake failed
   std::string backend;                // the endpoint that was used last; empty: none was opened
   std::string backend_trouble;        // the first trouble with it

@@ -32,6 +32,12 @@ std::string with_prefix(std::string_view line) {
   return out;
 }
 
+// A write to a file does not wait for a reader.
+bool is_regular_file(int descriptor) {
+  struct stat status {};
+  return ::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode);
+}
+
 // Standard error belongs to others as well, so it may not be made non-blocking. A pipe that takes
 // anything takes PIPE_BUF octets; who reads slowly (a journal that hangs) must not stop mail.
 bool would_block(int descriptor) {
@@ -84,7 +90,7 @@ class StderrSink final : public LogSink {
   }
 
  private:
-  LineWriter lines_{true};
+  LineWriter lines_{!is_regular_file(STDERR_FILENO)};
 };
 
 class FileSink final : public LogSink {

@@ -31,7 +31,7 @@ std::string_view sentence_of(const StatusReport::Backend& backend) {
   if (!backend.is_up) {
     return "was not tried yet";
   }
-  return *backend.is_up ? "answers" : "does not answer; messages get 451";
+  return *backend.is_up ? "answers" : "does not answer";
 }
 
 std::string_view words_of_state(std::string_view state) {

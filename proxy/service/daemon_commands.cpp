@@ -33,9 +33,11 @@ control::StatusReport DaemonCommands::status() {
   report.delivered = totals.delivered;
   report.refused = totals.refused;
   report.deferred = totals.deferred;
-  report.backends.push_back({config.backend.address.to_string(),
-                             std::string(session::to_string(config.backend.identity)),
-                             worker_.backend_is_up()});
+  for (const Endpoint& address : session::addresses_of(config.backend)) {
+    report.backends.push_back({address.to_string(),
+                               std::string(session::to_string(config.backend.identity)),
+                               worker_.backends().is_up(address)});
+  }
   for (control::ListReport& list : lists().lists) {
     if (!list.trouble.empty()) {
       report.lists_in_trouble.push_back(std::move(list));

@@ -142,7 +142,9 @@ LoadedSettings read_settings(const conf::Document& document, conf::FileSource& f
   settings.runtime.log_events = settings.fixed.log.events;
 
   check_listeners(listeners, reading.report());
-  check_backend(backend, settings.runtime.backend.address, listeners, reading.report());
+  for (const Endpoint& address : session::addresses_of(settings.runtime.backend)) {
+    check_backend(backend, address, listeners, reading.report());
+  }
   warn_of_unused_policies(root, settings);
   reading.finish();
 

@@ -42,8 +42,6 @@ using State = Channel::Received::State;
 
 // Descriptors that are not sessions: logs, listeners, the event loop, and clients that hear 421.
 constexpr std::uint64_t kDescriptorReserve = 64;
-// A session needs the client's and the backend's.
-constexpr std::uint64_t kDescriptorsPerSession = 2;
 
 // Once: the sandbox takes this away.
 void raise_descriptor_limit() {
@@ -54,22 +52,20 @@ void raise_descriptor_limit() {
   }
 }
 
-// So many sessions as descriptors allow; told when that is fewer than configured.
+// So many clients as descriptors allow; told when that is fewer than configured.
 void fit_connections(session::LimitSettings& limits, Log& log) {
   rlimit descriptors{};
   if (::getrlimit(RLIMIT_NOFILE, &descriptors) != 0 || descriptors.rlim_cur == RLIM_INFINITY) {
     return;
   }
   const std::uint64_t available = descriptors.rlim_cur;
-  const std::uint64_t possible = available > kDescriptorReserve
-                                     ? (available - kDescriptorReserve) / kDescriptorsPerSession
-                                     : 1;
-  if (limits.connections > possible) {
+  limits.descriptors = available > kDescriptorReserve ? available - kDescriptorReserve : 1;
+  if (limits.connections > limits.descriptors) {
     log.warning(
-        fmt::format("limits.connections is {}, but {} descriptors allow only {}; raise the "
-                    "limit of open files",
-                    limits.connections, available, possible));
-    limits.connections = static_cast<std::uint32_t>(possible);
+        fmt::format("limits.connections is {}, but {} descriptors allow only {}, fewer with each "
+                    "that has a backend; raise the limit of open files",
+                    limits.connections, available, limits.descriptors));
+    limits.connections = static_cast<std::uint32_t>(limits.descriptors);
   }
 }
 

@@ -1,10 +1,14 @@
 #include "proxy/session/admission.hpp"
 
+#include <algorithm>
 #include <random>
 
 namespace smtpguard::session {
 
 namespace {
+
+// One in so many descriptors is for backends and for the known: room for mail under a storm.
+constexpr std::uint64_t kKeptFromStrangers = 25;
 
 std::size_t random_seed() {
   std::random_device device;
@@ -58,9 +62,10 @@ Admission::Admission()
     : addresses_(16, SeededHash{random_seed()}), networks_(16, SeededHash{random_seed()}) {}
 
 std::variant<Admission::Ticket, Admission::Refusal> Admission::enter(const IpAddress& client,
-                                                                     const LimitSettings& limits) {
+                                                                     const LimitSettings& limits,
+                                                                     Rank rank) {
   const IpAddress network = network_of(client);
-  if (total_ >= limits.connections) {
+  if (total_ >= room_of(rank, limits)) {
     return Refusal::Total;
   }
   if (count(networks_, network) >= limits.connections_per_network) {
@@ -73,6 +78,36 @@ std::variant<Admission::Ticket, Admission::Refusal> Admission::enter(const IpAdd
   ++networks_[network];
   ++addresses_[client];
   return Ticket(*this, client);
+}
+
+// How many clients there may be, as things are: every backend takes a descriptor from them.
+std::uint64_t Admission::room_of(Rank rank, const LimitSettings& limits) const {
+  if (limits.descriptors == 0) {
+    return limits.connections;
+  }
+  const std::uint64_t kept =
+      rank == Rank::Stranger ? limits.descriptors / kKeptFromStrangers : std::uint64_t{0};
+  const std::uint64_t taken = std::max<std::uint64_t>(kept, backends_);
+  const std::uint64_t left = limits.descriptors > taken ? limits.descriptors - taken : 0;
+  return std::min<std::uint64_t>(limits.connections, left);
+}
+
+std::optional<Admission::BackendPlace> Admission::enter_backend(const LimitSettings& limits,
+                                                                std::uint32_t most) {
+  if (most != 0 && backends_ >= most) {
+    return std::nullopt;
+  }
+  if (limits.descriptors != 0 && std::uint64_t{total_} + backends_ >= limits.descriptors) {
+    return std::nullopt;
+  }
+  return BackendPlace(*this);
+}
+
+bool Admission::is_under_stress(const LimitSettings& limits) {
+  const std::uint64_t room = room_of(Rank::Stranger, limits);
+  const std::uint64_t fifths = is_stressed_ ? 3 : 4;
+  is_stressed_ = std::uint64_t{total_} * 5 >= room * fifths;
+  return is_stressed_;
 }
 
 void Admission::leave(const IpAddress& client) {

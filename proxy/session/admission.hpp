@@ -1,10 +1,14 @@
 // Admission — how many connections there are: per address, per network (IPv4 /24, IPv6 /64), in
-// total. Owns: the counters; bounded by the total itself.   Called by: Lobby; one per worker.
+// total, and what they take of the process's descriptors. Owns: the counters; bounded by the total
+// itself.   Called by: Lobby, Session, Backend; one per worker.
 // Fails: enter() returns the refusal in words; nothing is counted then.
+// A client takes one descriptor, its backend another. Strangers are let in only while some are
+// left for the known and for backends.
 // IPv4-mapped addresses were made IPv4 before (IpAddress), so one client has one counter.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
@@ -41,11 +45,42 @@ class Admission {
     IpAddress client_;
   };
 
+  // Counts a connection to a backend; given back when it dies. Must not outlive the Admission.
+  class BackendPlace {
+   public:
+    BackendPlace() = default;
+    explicit BackendPlace(Admission& admission) : admission_(&admission) { ++admission.backends_; }
+    BackendPlace(BackendPlace&& other) noexcept
+        : admission_(std::exchange(other.admission_, nullptr)) {}
+    BackendPlace& operator=(BackendPlace&& other) noexcept {
+      std::swap(admission_, other.admission_);
+      return *this;
+    }
+    BackendPlace(const BackendPlace&) = delete;
+    BackendPlace& operator=(const BackendPlace&) = delete;
+    ~BackendPlace() {
+      if (admission_ != nullptr) {
+        --admission_->backends_;
+      }
+    }
+
+   private:
+    Admission* admission_ = nullptr;
+  };
+
   enum class Refusal : std::uint8_t { Total, Network, Address };
+  // Known: of our own, allow-listed, or remembered as good.
+  enum class Rank : std::uint8_t { Stranger, Known };
 
   Admission();
-  std::variant<Ticket, Refusal> enter(const IpAddress& client, const LimitSettings& limits);
+  std::variant<Ticket, Refusal> enter(const IpAddress& client, const LimitSettings& limits,
+                                      Rank rank = Rank::Stranger);
+  // Nothing: no descriptor is left for it, or there are `most` already (0: any number).
+  std::optional<BackendPlace> enter_backend(const LimitSettings& limits, std::uint32_t most = 0);
+  // From four fifths of what strangers may have, until it is under three fifths again.
+  bool is_under_stress(const LimitSettings& limits);
   std::uint32_t total() const { return total_; }
+  std::uint32_t backends() const { return backends_; }
   // How many counters are kept; for tests of the bound.
   std::size_t counters() const { return addresses_.size() + networks_.size(); }
 
@@ -59,7 +94,11 @@ class Admission {
 
   void leave(const IpAddress& client);
 
+  std::uint64_t room_of(Rank rank, const LimitSettings& limits) const;
+
   std::uint32_t total_ = 0;
+  std::uint32_t backends_ = 0;
+  bool is_stressed_ = false;
   Counters addresses_;
   Counters networks_;
 };

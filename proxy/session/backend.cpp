@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <boost/asio/basic_waitable_timer.hpp>
 #include <span>
 #include <utility>
 
@@ -14,11 +15,22 @@ using Kind = smtp::ClientAction::Kind;
 using Stage = smtp::ClientAction::Stage;
 
 constexpr std::size_t kReplyRead = 8192;
+// How long a client waits for another's connection to end, and how often it is looked for.
+constexpr Milliseconds kPlacePatience{5000};
+constexpr Milliseconds kPlaceLook{100};
 
 }  // namespace
 
 bool lead_to_the_same(const BackendSettings& one, const BackendSettings& other) {
-  return one.address == other.address && one.identity == other.identity && one.tls == other.tls;
+  return addresses_of(one) == addresses_of(other) && one.identity == other.identity &&
+         one.tls == other.tls;
+}
+
+bool Backend::is_current() const {
+  const BackendSettings& now = context_.config->backend;
+  const std::vector<Endpoint> addresses = addresses_of(now);
+  return settings_.identity == now.identity && settings_.tls == now.tls &&
+         std::find(addresses.begin(), addresses.end(), address_) != addresses.end();
 }
 
 net::Io Backend::Connection::read_some(std::span<char> into) {
@@ -36,7 +48,8 @@ net::Awaitable<smtp::Reply> Backend::ask(const smtp::Question& question) {
   const bool is_new = needs_new_connection(question);
   if (is_new) {
     drop();
-    connection_ = std::make_unique<Connection>(context_.io, *identity_);
+    to_try_ = context_.backends.order(addresses_of(settings_), SteadyClock::now());
+    begin_connection(*identity_);
   }
   if (!connection_) {
     co_return smtp::unavailable();
@@ -64,8 +77,12 @@ net::Awaitable<smtp::Reply> Backend::ask(const smtp::Question& question) {
         if (tries_plaintext(question)) {
           break;
         }
-        if (is_new && !wait_.is_aborted()) {
-          tell_change(dialog.is_open() || action.reply != smtp::unavailable());
+        if (is_new && !wait_.is_aborted() && !lacks_place_) {
+          const bool is_up = dialog.is_open() || action.reply != smtp::unavailable();
+          tell_change(is_up);
+          if (!is_up && tries_next(question)) {
+            break;
+          }
         }
         finish_question();
         co_return std::move(action.reply);
@@ -93,7 +110,13 @@ bool Backend::needs_new_connection(const smtp::Question& question) const {
 
 net::Awaitable<void> Backend::connect() {
   Connection& connection = *connection_;
-  const auto begun = net::begin_connect(connection.socket, settings_.address);
+  const bool has_place = co_await find_place();
+  lacks_place_ = !has_place;
+  if (!has_place) {
+    connection.dialog.on_lost("all connections that there may be are taken");
+    co_return;
+  }
+  const auto begun = net::begin_connect(connection.socket, address_);
   if (begun.has_error()) {
     connection.dialog.on_lost(begun.error().text);
     co_return;
@@ -152,6 +175,41 @@ bool Backend::tries_plaintext(const smtp::Question& question) {
   connection_ = std::make_unique<Connection>(context_.io, std::move(identity));
   connection_->dialog.ask(question);
   return true;
+}
+
+void Backend::begin_connection(const smtp::ClientIdentity& identity) {
+  address_ = to_try_.front();
+  to_try_.erase(to_try_.begin());
+  connection_ = std::make_unique<Connection>(context_.io, identity);
+}
+
+// Nothing was accepted yet: whatever went wrong on the way to MAIL, another backend may do better.
+bool Backend::tries_next(const smtp::Question& question) {
+  if (to_try_.empty()) {
+    return false;
+  }
+  begin_connection(*identity_);
+  connection_->dialog.ask(question);
+  return true;
+}
+
+net::Awaitable<bool> Backend::find_place() {
+  net::asio::basic_waitable_timer<SteadyClock, net::asio::wait_traits<SteadyClock>, net::Executor>
+      pause(context_.io.get_executor());
+  const TimePoint last = SteadyClock::now() + kPlacePatience;
+  while (!wait_.is_aborted()) {
+    auto place = context_.admission.enter_backend(context_.config->limits, settings_.connections);
+    if (place) {
+      connection_->place = std::move(*place);
+      co_return true;
+    }
+    if (SteadyClock::now() >= last) {
+      break;
+    }
+    pause.expires_after(kPlaceLook);
+    [[maybe_unused]] const auto outcome = co_await pause.async_wait(net::kUseTuple);
+  }
+  co_return false;
 }
 
 net::Awaitable<void> Backend::send(std::string_view bytes, TimePoint deadline) {
@@ -224,16 +282,24 @@ void Backend::finish_question() {
 }
 
 void Backend::tell_change(bool is_up) {
-  if (context_.backend_is_up == is_up || !is_current()) {
+  if (!is_current()) {
     return;
   }
-  context_.backend_is_up = is_up;
-  const std::string address = settings_.address.to_string();
+  const bool is_news = is_up ? context_.backends.worked(address_)
+                             : context_.backends.failed(address_, SteadyClock::now());
+  if (!is_up && context_.watch_backends) {
+    context_.watch_backends();
+  }
+  if (!is_news) {
+    return;
+  }
+  const std::string address = address_.to_string();
   if (is_up) {
     context_.log.daemon().info(fmt::format("backend {} answers", address));
   } else {
-    context_.log.daemon().warning(fmt::format("backend {}: {}; messages get 451 until it answers",
-                                              address, connection_->dialog.trouble()));
+    context_.log.daemon().warning(fmt::format(
+        "backend {}: {}; {} until it answers", address, connection_->dialog.trouble(),
+        settings_.fallback.empty() ? "messages get 451" : "the others are tried before it"));
   }
 }
 

@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "proxy/net/socket_wait.hpp"
 #include "proxy/net/tcp.hpp"
@@ -50,6 +51,8 @@ class Backend {
   void drop();
 
   bool is_connected() const { return connection_ != nullptr; }
+  // The one that was asked last.
+  const Endpoint& address() const { return address_; }
   // The first trouble of the newest connection, taken once; empty: none.
   std::string take_trouble();
 
@@ -60,12 +63,19 @@ class Backend {
     net::Io read_some(std::span<char> into);
     net::Io write_some(std::string_view bytes);
 
+    Admission::BackendPlace place;
     net::Socket socket;
     std::unique_ptr<net::TlsStream> tls;  // goes before its socket
     bool reads_after_writing = false;     // what TLS has to do first
     smtp::ClientDialog dialog;
   };
 
+  // To the next of those that may be tried.
+  void begin_connection(const smtp::ClientIdentity& identity);
+  // This one gives no answer, and there is another.
+  bool tries_next(const smtp::Question& question);
+  // Waits a little for a place among the connections that there may be.
+  net::Awaitable<bool> find_place();
   void hear_unasked(const smtp::Question& question);
   bool needs_new_connection(const smtp::Question& question) const;
   net::Awaitable<void> connect();
@@ -76,8 +86,8 @@ class Backend {
   net::Awaitable<void> receive(TimePoint deadline);
   // Reads what is there; false: nothing was.
   bool read_now();
-  // A reload may have named another backend since the session began.
-  bool is_current() const { return lead_to_the_same(settings_, context_.config->backend); }
+  // A reload may have named other backends since the session began.
+  bool is_current() const;
   void finish_question();
   void keep_early_refusal();
   void tell_change(bool is_up);
@@ -86,6 +96,9 @@ class Backend {
   Context& context_;
   const BackendSettings& settings_;
   net::SocketWait& wait_;
+  Endpoint address_;
+  std::vector<Endpoint> to_try_;                          // after address_
+  bool lacks_place_ = false;                              // which says nothing of the backend
   std::unique_ptr<const smtp::ClientIdentity> identity_;  // on the heap: most never need one
   std::unique_ptr<Connection> connection_;  // on the heap: most sessions never open one
   std::unique_ptr<const smtp::Reply> early_refusal_;

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,6 +16,7 @@
 #include "proxy/net/deadline_wheel.hpp"
 #include "proxy/net/types.hpp"
 #include "proxy/session/admission.hpp"
+#include "proxy/session/backend_health.hpp"
 #include "proxy/session/handshake_memory.hpp"
 #include "proxy/session/ledger.hpp"
 #include "proxy/session/list_watch.hpp"
@@ -39,8 +41,10 @@ struct Context {
   std::shared_ptr<const RuntimeConfig> config;
   // Learned at the last hand-off or probe; nothing before the first.
   std::optional<smtp::Capabilities> backend_capabilities;
-  // As of the last connection that was tried: a change is told once, for whoever watches the log.
-  std::optional<bool> backend_is_up;
+  // As of the last connections that were tried: a change is told once, for whoever watches the log.
+  BackendHealth backends;
+  // Somebody found a backend that does not answer: it is to be probed until it does.
+  std::function<void()> watch_backends;
   // Read into and encoded into, never held over a co_await: one for all sessions, since an idle
   // session must not own a buffer.
   std::array<char, kScratch> scratch;

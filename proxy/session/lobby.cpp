@@ -51,10 +51,7 @@ const GreetingSettings& Lobby::Visitor::greeting() const {
 }
 
 bool Lobby::Visitor::is_greeted_at_once() const {
-  const filters::SessionFacts& known = inquiry->facts;
-  return known.standing == filters::Standing::Allowed ||
-         known.standing == filters::Standing::Local || known.is_monitor ||
-         known.remembered.is_known_good;
+  return inquiry->facts.is_known_client();
 }
 
 Lobby::~Lobby() {
@@ -111,6 +108,10 @@ void Lobby::look_at(Held visitor) {
   visitor->disarm();
   if (is_closed_) {
     return dismiss(std::move(visitor), Ending::Shutdown, "");
+  }
+  if (visitor->is_displaced) {
+    return dismiss(std::move(visitor), Ending::Refused,
+                   "too many connections, and you have said nothing");
   }
   if (visitor->proxy_header) {
     return read_proxy_header(std::move(visitor));
@@ -169,23 +170,70 @@ void Lobby::admit(Held visitor) {
   if (!block.empty()) {
     return dismiss(std::move(visitor), Ending::Blocked, block);
   }
-  auto place = context_.admission.enter(visitor->client.address, config.limits);
-  if (const auto* refusal = std::get_if<Admission::Refusal>(&place)) {
-    return dismiss(std::move(visitor), Ending::Refused, to_string(*refusal));
-  }
-  const bool is_stranger = facts.standing == filters::Standing::Stranger && !facts.is_monitor;
-  if (is_stranger) {
-    const auto too_much = context_.rates.take(Rates::What::Connections, facts.client.address,
-                                              config.limits.connection_rate, SteadyClock::now());
-    if (too_much) {
-      return dismiss(std::move(visitor), Ending::Refused, *too_much);
-    }
-  }
-  visitor->ticket = std::get<Admission::Ticket>(std::move(place));
   visitor->inquiry = std::make_unique<Inquiry>(visitor->config, context_.resolver,
                                                visitor->listener->policy, std::move(facts));
   recall_address(context_, *visitor->inquiry);
+  auto place = find_place(*visitor);
+  if (const auto* refusal = std::get_if<Admission::Refusal>(&place)) {
+    visitor->inquiry.reset();  // whom we have no room for is not judged
+    return dismiss(std::move(visitor), Ending::Refused, to_string(*refusal));
+  }
+  visitor->ticket = std::get<Admission::Ticket>(std::move(place));
+  tell_stress();
+  const filters::SessionFacts& known = visitor->inquiry->facts;
+  if (known.standing == filters::Standing::Stranger && !known.is_monitor) {
+    const auto too_much = context_.rates.take(Rates::What::Connections, known.client.address,
+                                              config.limits.connection_rate, SteadyClock::now());
+    if (too_much) {
+      visitor->inquiry.reset();
+      return dismiss(std::move(visitor), Ending::Refused, *too_much);
+    }
+  }
   greet(std::move(visitor));
+}
+
+// When there is no room, silent strangers go first, so that the known always come in.
+std::variant<Admission::Ticket, Admission::Refusal> Lobby::find_place(Visitor& visitor) {
+  const LimitSettings& limits = visitor.config->limits;
+  const bool is_known = visitor.is_greeted_at_once();
+  const auto rank = is_known ? Admission::Rank::Known : Admission::Rank::Stranger;
+  auto place = context_.admission.enter(visitor.client.address, limits, rank);
+  const auto* refusal = std::get_if<Admission::Refusal>(&place);
+  if (refusal != nullptr && *refusal == Admission::Refusal::Total && is_known && make_room()) {
+    return context_.admission.enter(visitor.client.address, limits, rank);
+  }
+  return place;
+}
+
+bool Lobby::make_room() {
+  for (Visitor& visitor : visitors_) {
+    if (visitor.inquiry && !visitor.is_displaced && !visitor.is_greeted_at_once()) {
+      visitor.is_displaced = true;
+      visitor.ticket = Admission::Ticket();
+      visitor.cancel();
+      return true;
+    }
+  }
+  return false;
+}
+
+void Lobby::tell_stress() {
+  const LimitSettings& limits = context_.config->limits;
+  const bool is_stressed = context_.admission.is_under_stress(limits);
+  if (is_stressed == is_stress_told_) {
+    return;
+  }
+  is_stress_told_ = is_stressed;
+  if (is_stressed) {
+    context_.log.daemon().warning(fmt::format(
+        "{} connections of at most {}: from now on strangers have {} for a command, and who says "
+        "nothing makes room for the known",
+        context_.admission.total(), limits.connections, format_duration(limits.stress_timeout)));
+  } else {
+    context_.log.daemon().info(fmt::format("{} connections: strangers have {} for a command again",
+                                           context_.admission.total(),
+                                           format_duration(limits.command_timeout)));
+  }
 }
 
 // Why it is turned away, in words; empty: it is not.
@@ -308,6 +356,8 @@ void Lobby::dismiss(Held visitor, Ending ending, std::string_view detail) {
     net::write_some(visitor->socket, reply.to_wire());
     context_.log.reply(facts, nullptr, reply);
   }
+  record.asn = filters::to_string(
+      filters::origin_of(visitor->config->rules.site.access.origins.get(), facts));
   if (visitor->inquiry) {
     record.verdict =
         std::make_unique<const filters::Verdict>(visitor->inquiry->judge.of_client(facts));

@@ -12,6 +12,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <variant>
 
 #include "proxy/net/deadline_wheel.hpp"
 #include "proxy/net/tcp.hpp"
@@ -76,6 +77,7 @@ class Lobby {
     std::unique_ptr<Inquiry> inquiry;  // since admission
     TimePoint deadline;
     bool is_expired = false;
+    bool is_displaced = false;  // by a known client, for which there was no room
   };
   using Visitors = boost::intrusive::list<
       Visitor,
@@ -92,6 +94,10 @@ class Lobby {
   // The client's true address is known.
   void admit(Held visitor);
   std::string block_of(const Visitor& visitor, const filters::SessionFacts& facts);
+  std::variant<Admission::Ticket, Admission::Refusal> find_place(Visitor& visitor);
+  // Sends a stranger away that has said nothing, the one that waits longest. False: there is none.
+  bool make_room();
+  void tell_stress();
   void greet(Held visitor);
   void on_early_window(Held visitor);
   void let_in(Held visitor);
@@ -101,6 +107,7 @@ class Lobby {
   std::function<void(Arrival)> begin_session_;
   Visitors visitors_;
   bool is_closed_ = false;
+  bool is_stress_told_ = false;
 };
 
 }  // namespace smtpguard::session

@@ -98,10 +98,18 @@ Session::Session(Context& context, Arrival arrival)
       client_(context, std::move(arrival.socket), config_->limits.write_timeout),
       backend_(context, config_->backend, client_.wait()),
       dialog_(config_->hostname, facts_.id, dialog_limits(config_->limits)),
-      command_deadline_(SteadyClock::now() + config_->limits.command_timeout),
+      command_deadline_(SteadyClock::now() + command_time()),
       session_deadline_(arrival.began + config_->limits.session_timeout) {
   record_.began = arrival.began;
   inquiry_->investigation.call_when_answered([this] { client_.wait().nudge(); });
+}
+
+// Shorter for strangers while connections are short.
+Milliseconds Session::command_time() const {
+  const LimitSettings& limits = config_->limits;
+  return !facts_.is_known_client() && context_.admission.is_under_stress(limits)
+             ? std::min(limits.stress_timeout, limits.command_timeout)
+             : limits.command_timeout;
 }
 
 net::Awaitable<void> Session::read_command() {
@@ -146,15 +154,15 @@ net::Awaitable<void> Session::say(const smtp::Action& action) {
   const std::string bytes = action.reply.to_wire();
   const bool taken = co_await client_.write(bytes);
   is_ended_ = is_ended_ || !taken;
-  command_deadline_ = SteadyClock::now() + config_->limits.command_timeout;
+  command_deadline_ = SteadyClock::now() + command_time();
 }
 
 net::Awaitable<void> Session::ask(const smtp::Question& question) {
   if (!backend_.is_connected()) {
     backend_.set_identity(identity());
   }
-  record_.backend = config_->backend.address.to_string();
   smtp::Reply reply = co_await backend_.ask(question);
+  record_.backend = backend_.address().to_string();
   tell_backend_trouble();
   if (reply == smtp::unavailable()) {
     reason_ = "backend.unavailable";
@@ -346,6 +354,8 @@ void Session::finish() {
   if (record_.verdict) {
     context_.lists.on_session_end(*record_.verdict);
   }
+  record_.asn =
+      filters::to_string(filters::origin_of(config_->rules.site.access.origins.get(), facts_));
   context_.log.end(facts_, record_, SteadyClock::now());
 }
 

@@ -66,6 +66,7 @@ class Session : public boost::intrusive::list_base_hook<
   Glance glance() const;
 
  private:
+  Milliseconds command_time() const;
   net::Awaitable<void> read_command();
   // Awaited at once by run(), which owns what they refer to: copies would live in its frame.
   net::Awaitable<void> say(const smtp::Action& action);

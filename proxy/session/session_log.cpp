@@ -392,7 +392,11 @@ void SessionLog::end(const SessionFacts& facts, const SessionRecord& record, Tim
     });
   }
   write(Severity::Info, facts, "summary", [&](LogLine& line) {
-    line.add("client", facts.client.to_string()).add("helo", facts.helo);
+    line.add("client", facts.client.to_string());
+    if (!record.asn.empty()) {
+      line.add("asn", record.asn);
+    }
+    line.add("helo", facts.helo);
     add_envelope(line, record);
     line.add_number("delivered", record.delivered).add_number("refused", record.refused);
     line.add_number("deferred", record.deferred).add_number("bytes", record.message_octets);

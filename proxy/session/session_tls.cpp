@@ -33,7 +33,7 @@ net::Awaitable<void> Session::start_tls(const smtp::Reply& go_ahead) {
   facts_.is_esmtp = false;
   dialog_.on_tls_established();
   dialog_.set_offer(offer());
-  command_deadline_ = SteadyClock::now() + config_->limits.command_timeout;
+  command_deadline_ = SteadyClock::now() + command_time();
 }
 
 // Our own clients are somebody who tries, and would not understand.

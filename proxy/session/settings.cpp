@@ -42,6 +42,9 @@ constexpr Milliseconds kClientPatience = 600s;
 
 constexpr conf::Range<Milliseconds> kOneWait{1s, 1h};
 constexpr conf::Range<std::uint32_t> kConnections{1, 1'000'000};
+constexpr conf::Range<std::uint32_t> kBackendConnections{0, 1'000'000};
+// Each may have to be waited for, and a client waits five minutes in all (RFC 5321 4.5.3.2.3).
+constexpr std::size_t kMostFallbacks = 7;
 constexpr conf::Range<std::uint32_t> kCount{1, 1'000'000};
 constexpr conf::Range<std::uint32_t> kRates{0, 1'000'000};
 // Every client may count on 100 recipients (RFC 5321 4.5.3.1.8); fewer is the administrator's
@@ -77,6 +80,29 @@ std::string read_policy_name(conf::Reader& section, const filters::PolicySet& po
   }
   section.refuse("policy", {name, section.place("policy")}, allowed, names);
   return "default";
+}
+
+std::vector<Endpoint> read_fallback(conf::Reader& section, const Endpoint& first) {
+  std::vector<Endpoint> fallback;
+  for (const auto& entry : section.strings("fallback")) {
+    const auto address = Endpoint::parse(entry.value);
+    if (!address || address->port == 0 || address->address.is_unspecified()) {
+      section.refuse("fallback", entry, "ADDRESS:PORT of other MTAs, such as \"192.0.2.2:10025\"");
+      continue;
+    }
+    if (*address == first ||
+        std::find(fallback.begin(), fallback.end(), *address) != fallback.end()) {
+      section.error("fallback", entry.place, entry.value + " is there twice");
+      continue;
+    }
+    if (fallback.size() == kMostFallbacks) {
+      section.error("fallback", entry.place,
+                    "more than " + std::to_string(kMostFallbacks) + "; leave out the last ones");
+      break;
+    }
+    fallback.push_back(*address);
+  }
+  return fallback;
 }
 
 // The daemon would not start. Only a folder that is surely absent counts: who checks a
@@ -124,6 +150,12 @@ ListenerSettings read_listener(conf::Reader section, const filters::PolicySet& p
   return listener;
 }
 
+std::vector<Endpoint> addresses_of(const BackendSettings& settings) {
+  std::vector<Endpoint> all{settings.address};
+  all.insert(all.end(), settings.fallback.begin(), settings.fallback.end());
+  return all;
+}
+
 BackendSettings read_backend(conf::Reader section) {
   BackendSettings backend;
   if (section.require("address", "the MTA behind us, such as \"127.0.0.1:10025\"") &&
@@ -131,6 +163,8 @@ BackendSettings read_backend(conf::Reader section) {
     section.error("address", backend.address.to_string() +
                                  " is no destination; for this machine take 127.0.0.1 or [::1]");
   }
+  backend.fallback = read_fallback(section, backend.address);
+  section.integer("connections", backend.connections, kBackendConnections);
   section.word("identity", backend.identity, kIdentities);
   if (backend.identity == Identity::None) {
     section.warning("identity",
@@ -167,6 +201,7 @@ LimitSettings read_limits(conf::Reader section) {
   section.integer("commands", limits.commands, kCount);
   section.integer("errors", limits.errors, kCount);
   section.duration("command_timeout", limits.command_timeout, kOneWait);
+  section.duration("stress_timeout", limits.stress_timeout, kOneWait);
   section.duration("data_timeout", limits.data_timeout, kOneWait);
   section.byte_count("data_rate", limits.data_rate, kDataRates);
   section.duration("write_timeout", limits.write_timeout, kOneWait);

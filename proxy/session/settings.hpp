@@ -58,6 +58,8 @@ std::string_view to_string(Identity identity);
 // [backend]
 struct BackendSettings {
   Endpoint address;
+  std::vector<Endpoint> fallback;  // tried in this order when `address` does not answer
+  std::uint32_t connections = 0;   // to all of them together; 0: any
   Identity identity = Identity::ProxyV2;
   smtp::BackendTls tls = smtp::BackendTls::Off;
   net::TlsContext::Pointer tls_context;  // null: off
@@ -67,6 +69,9 @@ struct BackendSettings {
   Milliseconds data_timeout = 180s;   // DATA's 354, and each block that the backend must take
   Milliseconds end_timeout = 570s;    // the answer to end-of-data: under the client's ten minutes
 };
+
+// As they are preferred.
+std::vector<Endpoint> addresses_of(const BackendSettings& settings);
 
 // [limits]
 struct LimitSettings {
@@ -83,11 +88,13 @@ struct LimitSettings {
   std::uint32_t commands = 2000;        // in one session, above what its recipients need
   std::uint32_t errors = 20;            // 4xx and 5xx of ours for bad commands, then 421
   Milliseconds command_timeout = 300s;  // for one whole command (RFC 5321 4.5.3.2.7)
+  Milliseconds stress_timeout = 10s;    // the same, for strangers while connections are short
   Milliseconds data_timeout = 180s;     // for each block of a message
   ByteCount data_rate{100};             // octets per second that a message must come at; 0: any
   Milliseconds write_timeout = 60s;     // for a client to take a reply
   Milliseconds session_timeout = 7200s;
   Milliseconds drain_timeout = 30s;  // for sessions to end after SIGTERM
+  std::uint64_t descriptors = 0;     // for clients and backends, by RLIMIT_NOFILE; 0: any
 };
 
 // [log]

@@ -79,10 +79,11 @@ Worker::Worker(SessionLog& log, std::shared_ptr<const RuntimeConfig> config,
                   tell_spf(daemon, domain, trouble);
                 }),
       context_{io_, wheel_, admission_, log, resolver_, list_watch_, spf_book_, std::move(config),
-               {},  {},     {},         {},  nullptr},
+               {},  {},     {},         {},  {},        nullptr},
       lobby_(context_, [this](Arrival arrival) { begin_session(std::move(arrival)); }) {
   meter_.call_on_answer([this](const std::string& zone, const dns::Answer& answer,
                                Milliseconds took) { list_watch_.on_answer(zone, answer, took); });
+  context_.watch_backends = [this] { learn_capabilities(); };
   watch_lists();
 }
 
@@ -169,7 +170,7 @@ void Worker::reconfigure(std::shared_ptr<const RuntimeConfig> config,
   const BackendSettings& now = context_.config->backend;
   if (!lead_to_the_same(now, before)) {
     context_.backend_capabilities.reset();
-    context_.backend_is_up.reset();
+    context_.backends.keep({});
     learn_capabilities();
   }
 }
@@ -234,10 +235,25 @@ net::Awaitable<void> Worker::learn() {
   net::asio::basic_waitable_timer<SteadyClock, net::asio::wait_traits<SteadyClock>, net::Executor>
       pause(io_.get_executor());
   const smtp::Question question;  // Learn
-  while (!is_stopping() && !context_.backend_capabilities) {
-    // A reload may name another backend meanwhile.
+  while (!is_stopping()) {
+    // A reload may name other backends meanwhile.
     const std::shared_ptr<const RuntimeConfig> config = context_.config;
-    Backend backend(context_, config->backend, learning_);
+    const std::vector<Endpoint> addresses = addresses_of(config->backend);
+    if (context_.backend_capabilities && !context_.backends.has_down(addresses)) {
+      break;
+    }
+    const auto due = context_.backends.due(addresses, SteadyClock::now());
+    if (context_.backend_capabilities && !due) {
+      pause.expires_after(kLearnEvery);
+      [[maybe_unused]] const auto outcome = co_await pause.async_wait(net::kUseTuple);
+      continue;
+    }
+    BackendSettings probed = config->backend;
+    if (due) {
+      probed.address = *due;
+      probed.fallback.clear();
+    }
+    Backend backend(context_, probed, learning_);
     smtp::ClientIdentity identity;
     identity.is_probe = true;
     identity.hostname = config->hostname;
@@ -250,8 +266,8 @@ net::Awaitable<void> Worker::learn() {
     backend.set_identity(identity);
     const smtp::Reply reply = co_await backend.ask(question);
     backend.drop();
-    if ((reply.is_positive() && config == context_.config) || is_stopping()) {
-      break;
+    if (reply.is_positive() || is_stopping()) {
+      continue;
     }
     pause.expires_after(kLearnEvery);
     [[maybe_unused]] const auto outcome = co_await pause.async_wait(net::kUseTuple);

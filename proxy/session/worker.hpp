@@ -71,7 +71,7 @@ class Worker {
   // For whoever asks how it is.
   const RuntimeConfig& config() const { return *context_.config; }
   bool is_stopping() const { return is_stopping_ || is_retiring_; }
-  std::optional<bool> backend_is_up() const { return context_.backend_is_up; }
+  const BackendHealth& backends() const { return context_.backends; }
   template <typename Visit>
   void for_each_session(const Visit& visit) const {
     for (const Session& session : sessions_) {

@@ -166,6 +166,11 @@ std::string in_words(const DryRunReport& report, const filters::Rulebook& rules)
   fmt::format_to(out, "client    {}, {}{}\nlistener  {}\n", facts.client.address.to_string(),
                  to_string(facts.standing), facts.is_monitor ? ", a monitor of ours" : "",
                  facts.listener.to_string());
+  const filters::Origin origin = filters::origin_of(rules.site.access.origins.get(), facts);
+  if (!origin.numbers.empty()) {
+    fmt::format_to(out, "asn       {}{}{}\n", to_string(origin), origin.name.empty() ? "" : " ",
+                   escape(origin.name));
+  }
   for (const DryRunReport::Look& look : report.looks) {
     fmt::format_to(out, "{:<9} {}: {} ({} ms)\n", &look == &report.looks.front() ? "asked" : "",
                    question_of(look, rules), escape(answer_of(look)), look.took.count());
@@ -205,11 +210,13 @@ std::string in_json(const DryRunReport& report, const filters::Rulebook& rules) 
     object["posture"] = posture_of(rules, step.policy);
     steps.push_back(std::move(object));
   }
-  return control::json_text(json::object{{"client", report.facts.client.address.to_string()},
-                                         {"standing", word_of(report.facts.standing)},
-                                         {"memory", escape(report.memory)},
-                                         {"looks", std::move(looks)},
-                                         {"steps", std::move(steps)}});
+  return control::json_text(json::object{
+      {"client", report.facts.client.address.to_string()},
+      {"asn", to_string(filters::origin_of(rules.site.access.origins.get(), report.facts))},
+      {"standing", word_of(report.facts.standing)},
+      {"memory", escape(report.memory)},
+      {"looks", std::move(looks)},
+      {"steps", std::move(steps)}});
 }
 
 }  // namespace smtpguard::tools

@@ -27,7 +27,8 @@ struct ReadLists {
 ReadLists read(const std::string& toml) {
   const auto document = conf::Document::parse("[access]\n" + toml, "t");
   conf::Reading reading(document.value());
-  ReadLists result{read_access(reading.root().section("access")), {}};
+  conf::Reader root = reading.root();
+  ReadLists result{read_access(root), {}};
   reading.finish();
   result.errors = reading.report().errors();
   return result;
@@ -141,6 +142,34 @@ TEST(Access, KnowsAClientByTheNetworksThatADomainPublishes) {
   EXPECT_EQ(look_up_client(found, facts).answer.access, Access::Unlisted);
   EXPECT_FALSE(is_quiet(found, facts));
   EXPECT_THAT(found.spf_domains(), ElementsAre("friend.example"));
+}
+
+TEST(Access, KnowsAClientByItsAutonomousSystem) {
+  auto found = lists(
+      "allow = [\"asn:64500\", \"asn:AS64502\"]\ndeny = [\"192.0.2.66\", \"ptr:.bad.example\"]\n"
+      "quiet = [\"asn:64501\"]\n[asn]\ncymru = true");
+  const auto with_answer = [&](const char* address, const char* text) {
+    SessionFacts facts = client(address, "helo.example");
+    std::vector<dns::Question> questions;
+    want_origin(found.origins.get(), facts, questions);
+    dns::Answer answer =
+        dns::without_records(text == nullptr ? dns::Outcome::Timeout : dns::Outcome::Found);
+    answer.texts = {text == nullptr ? "" : text};
+    facts.dns.answer(questions.at(0), answer);
+    answer_reverse(facts, "mx.bad.example");
+    return facts;
+  };
+  EXPECT_TRUE(look_up_client(found, client("192.0.2.9")).is_open);
+  EXPECT_EQ(look_up_client(found, with_answer("192.0.2.9", "64500 | 192.0.2.0/24 | | |")).answer,
+            (AccessAnswer{Access::Allow, "asn:64500"}));
+  EXPECT_EQ(look_up_client(found, with_answer("192.0.2.66", "64500 | 192.0.2.0/24 | | |")).answer,
+            (AccessAnswer{Access::Deny, "192.0.2.66/32"}));
+  const SessionFacts other = with_answer("192.0.2.9", "64501 | 192.0.2.0/24 | | |");
+  EXPECT_EQ(look_up_client(found, other).answer, (AccessAnswer{Access::Deny, "ptr:.bad.example"}));
+  EXPECT_FALSE(look_up_client(found, other).is_unknown);
+  EXPECT_TRUE(is_quiet(found, other));
+  // Its network might have allowed it: that we cannot tell is not the client's fault.
+  EXPECT_TRUE(look_up_client(found, with_answer("192.0.2.9", nullptr)).is_unknown);
 }
 
 TEST(Access, LetsAPublishedNetworkStandAsAnAllowedOne) {
@@ -310,7 +339,10 @@ TEST(AccessSettings, TellsWhatIsWrongWithAnEntryAndWhatIsMeant) {
            {"allow = [\"helo:mx.example.org\"]",
             "t:2:10: access.allow: found \"helo:mx.example.org\", which anybody can say; allowed "
             "here: an address, a network, \"ptr:NAME\", \"ptr:.NAME\" (a name that the reverse "
-            "DNS confirms), or \"spf:DOMAIN\" (the networks that the domain publishes)"},
+            "DNS confirms), \"spf:DOMAIN\" (the networks that the domain publishes), or "
+            "\"asn:64500\""},
+           {"allow = [\"asn:64500\"]", "\"asn:\" needs asn.file, or asn.cymru = true"},
+           {"deny = [\"asn:x\"]\n[asn]\ncymru = true", "found \"asn:x\"; allowed: an address"},
            {"allow = [\"spf:org\"]", "found \"spf:org\"; allowed: an address"},
            {"allow = [\"spf:.example.org\"]", "found \"spf:.example.org\"; allowed: an address"},
            {"allow = [\"spf:example.org\"]\ndeny = [\"spf:Example.org\"]",

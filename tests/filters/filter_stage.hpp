@@ -79,6 +79,13 @@ class FilterStage {
     return texts;
   }
 
+  // All of them, as the policy gets them.
+  Findings judge() const {
+    Findings found;
+    filter_->judge(facts, found);
+    return found;
+  }
+
   Site site;
   SessionFacts facts;
 

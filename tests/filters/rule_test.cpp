@@ -67,6 +67,45 @@ Findings found(const std::string& toml, const SessionFacts& facts) {
   return findings;
 }
 
+TEST(Rule, LooksAtTheAutonomousSystemOnceItIsKnown) {
+  Site site;
+  auto sources = std::make_shared<OriginSources>();
+  sources->asks_cymru = true;
+  site.access.origins = sources;
+  const auto document =
+      conf::Document::parse(rule("asn = '^64500\\b'\naction = \"refuse\""), "t").value();
+  conf::Reading reading(document);
+  conf::Reader root = reading.root();
+  const auto filter = kRule.make(root, site);
+  EXPECT_THAT(reading.report().errors(), IsEmpty());
+  SessionFacts facts = facts_of("mx.example.net");
+  std::vector<dns::Question> questions;
+  filter->wants(facts, questions);
+  ASSERT_EQ(questions.size(), 1U);
+  const auto judged = [&](const std::string& text) {
+    SessionFacts answered = facts;
+    dns::Answer answer =
+        dns::without_records(text.empty() ? dns::Outcome::ServerFailure : dns::Outcome::Found);
+    answer.texts = {text};
+    answered.dns.answer(questions[0], answer);
+    Findings findings;
+    filter->judge(answered, findings);
+    return findings;
+  };
+  const Findings hit = judged("64500 | 192.0.2.0/24 | | |");
+  ASSERT_EQ(hit.size(), 1U);
+  EXPECT_EQ(hit[0].detail, "asn=64500");
+  EXPECT_THAT(judged("64501 | 192.0.2.0/24 | | |"), IsEmpty());
+  const Findings trouble = judged("");
+  ASSERT_EQ(trouble.size(), 1U);
+  EXPECT_EQ(trouble[0].outcome, Outcome::TempError);
+}
+
+TEST(Rule, NeedsASourceOfNumbers) {
+  EXPECT_THAT(configure(rule("asn = '^64500'\naction = \"refuse\"")).errors,
+              ElementsAre(HasSubstr("rule.asn: needs asn.file, or asn.cymru = true")));
+}
+
 TEST(Rule, MatchesAnywhereAndInAnyCaseWithTheFactsAsEvidence) {
   const auto findings = found(rule("helo = '^desktop-[a-z0-9]+$'\nclient = '2\\.9$'\nscore = 4\n"),
                               facts_of("DESKTOP-1A2B"));

@@ -65,6 +65,8 @@ TEST(Sample, ShowsTheDefaultsOfTheStructs) {
   const auto loaded = load_settings(kConf + "smtpguard.toml");
   const auto& backend = loaded.settings.runtime.backend;
   const session::BackendSettings backend_default;
+  EXPECT_EQ(backend.fallback, backend_default.fallback);
+  EXPECT_EQ(backend.connections, backend_default.connections);
   EXPECT_EQ(backend.identity, backend_default.identity);
   EXPECT_EQ(backend.connect_timeout, backend_default.connect_timeout);
   EXPECT_EQ(backend.greeting_timeout, backend_default.greeting_timeout);
@@ -82,6 +84,7 @@ TEST(Sample, ShowsTheDefaultsOfTheStructs) {
   EXPECT_EQ(limits.commands, limits_default.commands);
   EXPECT_EQ(limits.errors, limits_default.errors);
   EXPECT_EQ(limits.command_timeout, limits_default.command_timeout);
+  EXPECT_EQ(limits.stress_timeout, limits_default.stress_timeout);
   EXPECT_EQ(limits.data_timeout, limits_default.data_timeout);
   EXPECT_EQ(limits.data_rate, limits_default.data_rate);
   EXPECT_EQ(limits.write_timeout, limits_default.write_timeout);

@@ -78,6 +78,8 @@ thresholds = { tag = 3, defer = "never", reject = 9, drop = 20 }
 tests = { early_talker = 2, access.deny = "require" }
 [backend]
 address = "[2001:db8::25]:25"
+fallback = ["192.0.2.25:26"]
+connections = 9
 identity = "xclient"
 connect_timeout = "1s"
 greeting_timeout = "2s"
@@ -99,6 +101,7 @@ transactions = 5
 commands = 6
 errors = 7
 command_timeout = "11s"
+stress_timeout = "5s"
 data_timeout = "12s"
 data_rate = 500
 write_timeout = "13s"
@@ -131,6 +134,8 @@ events = false
   EXPECT_EQ(policy.weight(early), filters::points(2));
   const auto& backend = runtime.backend;
   EXPECT_EQ(backend.address, Endpoint::parse("[2001:db8::25]:25"));
+  EXPECT_EQ(backend.fallback, std::vector{Endpoint::parse("192.0.2.25:26").value()});
+  EXPECT_EQ(backend.connections, 9U);
   EXPECT_EQ(backend.identity, Identity::Xclient);
   EXPECT_EQ(backend.connect_timeout, 1s);
   EXPECT_EQ(backend.greeting_timeout, 2s);
@@ -150,6 +155,7 @@ events = false
   EXPECT_EQ(limits.commands, 6U);
   EXPECT_EQ(limits.errors, 7U);
   EXPECT_EQ(limits.command_timeout, 11s);
+  EXPECT_EQ(limits.stress_timeout, 5s);
   EXPECT_EQ(limits.data_timeout, 12s);
   EXPECT_EQ(limits.data_rate, ByteCount{500});
   EXPECT_EQ(limits.write_timeout, 13s);

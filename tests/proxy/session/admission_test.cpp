@@ -23,8 +23,9 @@ IpAddress address(const std::string& text) {
 class AdmissionTest : public testing::Test {
  protected:
   // Empty: let in.
-  std::string enter(const std::string& client, const LimitSettings& limits) {
-    auto place = admission_.enter(address(client), limits);
+  std::string enter(const std::string& client, const LimitSettings& limits,
+                    Admission::Rank rank = Admission::Rank::Stranger) {
+    auto place = admission_.enter(address(client), limits, rank);
     if (const auto* refusal = std::get_if<Admission::Refusal>(&place)) {
       return std::string(to_string(*refusal));
     }
@@ -64,6 +65,50 @@ TEST_F(AdmissionTest, RefusesOverTheTotal) {
   const auto one = limits(1, 100, 100);
   EXPECT_EQ(enter("192.0.2.1", one), "");
   EXPECT_EQ(enter("198.51.100.1", one), "too many connections");
+}
+
+TEST_F(AdmissionTest, KeepsDescriptorsForTheKnownAndTheirBackends) {
+  LimitSettings fifty = limits(1000, 1000, 1000);
+  fifty.descriptors = 50;  // two of them are kept from strangers
+  for (int i = 0; i < 48; ++i) {
+    ASSERT_EQ(enter("192.0.2.1", fifty), "") << i;
+  }
+  EXPECT_EQ(enter("192.0.2.1", fifty), "too many connections");
+  EXPECT_EQ(enter("198.51.100.1", fifty, Admission::Rank::Known), "");
+  const auto backend = admission_.enter_backend(fifty);
+  EXPECT_TRUE(backend.has_value());
+  EXPECT_FALSE(admission_.enter_backend(fifty).has_value());
+  EXPECT_EQ(enter("198.51.100.1", fifty, Admission::Rank::Known), "too many connections");
+}
+
+TEST_F(AdmissionTest, LetsInFewerWhenBackendsTakeTheDescriptors) {
+  LimitSettings ten = limits(1000, 1000, 1000);
+  ten.descriptors = 10;
+  std::vector<Admission::BackendPlace> backends;
+  for (int i = 0; i < 5; ++i) {
+    ASSERT_EQ(enter("192.0.2.1", ten), "");
+    backends.push_back(admission_.enter_backend(ten).value());
+  }
+  EXPECT_EQ(enter("192.0.2.1", ten), "too many connections");
+  backends.clear();
+  EXPECT_EQ(admission_.backends(), 0U);
+  EXPECT_EQ(enter("192.0.2.1", ten), "");
+}
+
+TEST_F(AdmissionTest, IsUnderStressUntilItIsWellBelowAgain) {
+  const auto ten = limits(10, 100, 100);
+  std::vector<bool> stressed;
+  for (int i = 0; i < 8; ++i) {
+    ASSERT_EQ(enter("192.0.2.1", ten), "");
+    stressed.push_back(admission_.is_under_stress(ten));
+  }
+  EXPECT_EQ(stressed, (std::vector<bool>{false, false, false, false, false, false, false, true}));
+  stressed.clear();
+  while (!tickets_.empty()) {
+    tickets_.pop_back();
+    stressed.push_back(admission_.is_under_stress(ten));
+  }
+  EXPECT_EQ(stressed, (std::vector<bool>{true, true, false, false, false, false, false, false}));
 }
 
 TEST_F(AdmissionTest, GivesThePlaceBackWhenTheTicketDies) {

@@ -1,0 +1,73 @@
+#include "proxy/session/backend_health.hpp"
+
+#include <algorithm>
+
+namespace smtpguard::session {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+// After the first failure, then twice as long each time.
+constexpr Milliseconds kFirstRest = 2s;
+constexpr Milliseconds kLongestRest = 60s;
+
+}  // namespace
+
+const BackendHealth::State* BackendHealth::find(const Endpoint& backend) const {
+  const auto found = states_.find(backend);
+  return found == states_.end() ? nullptr : &found->second;
+}
+
+std::vector<Endpoint> BackendHealth::order(const std::vector<Endpoint>& preferred,
+                                           TimePoint now) const {
+  std::vector<Endpoint> ordered = preferred;
+  std::stable_partition(ordered.begin(), ordered.end(), [&](const Endpoint& backend) {
+    const State* const state = find(backend);
+    return state == nullptr || state->is_up || state->rests_until <= now;
+  });
+  return ordered;
+}
+
+bool BackendHealth::worked(const Endpoint& backend) {
+  const bool is_news = is_up(backend) != true;
+  states_[backend] = {};
+  return is_news;
+}
+
+bool BackendHealth::failed(const Endpoint& backend, TimePoint now) {
+  const bool is_news = is_up(backend) != false;
+  State& state = states_[backend];
+  state.is_up = false;
+  const Milliseconds rest = kFirstRest * (1U << std::min(state.failures, 5U));
+  state.rests_until = now + std::min(rest, kLongestRest);
+  ++state.failures;
+  return is_news;
+}
+
+std::optional<bool> BackendHealth::is_up(const Endpoint& backend) const {
+  const State* const state = find(backend);
+  return state == nullptr ? std::nullopt : std::optional(state->is_up);
+}
+
+std::optional<Endpoint> BackendHealth::due(const std::vector<Endpoint>& preferred,
+                                           TimePoint now) const {
+  const auto found = std::find_if(preferred.begin(), preferred.end(), [&](const Endpoint& backend) {
+    const State* const state = find(backend);
+    return state != nullptr && !state->is_up && state->rests_until <= now;
+  });
+  return found == preferred.end() ? std::nullopt : std::optional(*found);
+}
+
+bool BackendHealth::has_down(const std::vector<Endpoint>& preferred) const {
+  return std::any_of(preferred.begin(), preferred.end(),
+                     [this](const Endpoint& backend) { return is_up(backend) == false; });
+}
+
+void BackendHealth::keep(const std::vector<Endpoint>& backends) {
+  std::erase_if(states_, [&](const auto& entry) {
+    return std::find(backends.begin(), backends.end(), entry.first) == backends.end();
+  });
+}
+
+}  // namespace smtpguard::session

@@ -1,0 +1,45 @@
+// BackendHealth — which of the backends answer, as of the last time that somebody tried.
+// Owns: one entry for each backend that was tried.   Called by: Backend, Worker; one per worker.
+// Fails: never. Real traffic tells most; the worker's probe tells when one is back.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "conf/base/clock.hpp"
+#include "conf/base/ip_address.hpp"
+
+namespace smtpguard::session {
+
+class BackendHealth {
+ public:
+  // In which order to try them: those that answer or were never tried as they are preferred, then
+  // those that rest after a failure, since the last hope may have come back.
+  std::vector<Endpoint> order(const std::vector<Endpoint>& preferred, TimePoint now) const;
+
+  // Both return whether that is news, which is told once.
+  bool worked(const Endpoint& backend);
+  bool failed(const Endpoint& backend, TimePoint now);
+
+  // Nothing: not tried yet.
+  std::optional<bool> is_up(const Endpoint& backend) const;
+  // The first of those that rest whose time is over.
+  std::optional<Endpoint> due(const std::vector<Endpoint>& preferred, TimePoint now) const;
+  // Those that are down.
+  bool has_down(const std::vector<Endpoint>& preferred) const;
+  // After a reload: what is said about others is forgotten.
+  void keep(const std::vector<Endpoint>& backends);
+
+ private:
+  struct State {
+    bool is_up = true;
+    unsigned failures = 0;  // in a row
+    TimePoint rests_until{};
+  };
+  const State* find(const Endpoint& backend) const;
+
+  std::map<Endpoint, State> states_;
+};
+
+}  // namespace smtpguard::session

@@ -1,0 +1,125 @@
+#!/usr/bin/env python3
+"""Several backends in order of preference: one that fails is passed over, and used again when it is back; what there are too many
+connections for waits a little. Loopback only.
+"""
+import threading
+import time
+
+from support import messages
+from support.backend import ScriptedBackend
+from support.guard import Guard, at, fields, free_port
+from support.harness import Suite, expect
+from support.smtp_client import RawClient
+from support.table import own_source
+
+
+def new_guard(suite, name, *backends, **keys):
+    others = "[" + ", ".join(f'"{at(backend.address)}"' for backend in backends[1:]) + "]"
+    return Guard(suite, "guard-" + name, [("127.0.0.1", free_port())], backends[0].address,
+                 sections={"backend": {"fallback": others, **keys}}).start()
+
+
+def deliver(guard, code=250):
+    """One message; the summary of its session. code 451: MAIL is answered so."""
+    source = own_source()
+    mark = guard.log.mark()
+    with RawClient(guard.address, source=source) as client:
+        client.hello()
+        if code == 250:
+            client.transaction(messages.simple(messages.new_id()))
+        else:
+            client.ask("MAIL FROM:<a@sender.example>", code)
+        client.quit()
+    line = guard.log.wait_for(rf"event=summary client={source}:", mark)
+    return fields(line)
+
+
+def by(summary, backend):
+    expect(summary["backend"] == at(backend.address), f"backend={summary['backend']}, expected {at(backend.address)}")
+
+
+def next_one(suite):
+    """The first goes away: the same session is served by the second, and by the first again once it is back."""
+    first, second = ScriptedBackend().start(), ScriptedBackend().start()
+    guard = new_guard(suite, "next", first, second)
+    guard.log.wait_for(f"backend {at(first.address)} answers")
+    by(deliver(guard), first)
+    mark = guard.log.mark()
+    first.stop()
+    summary = deliver(guard)
+    by(summary, second)
+    expect(summary["delivered"] == "1" and summary["deferred"] == "0", f"{summary}")
+    line = guard.log.wait_for(f"backend {at(first.address)}: connect: ", mark)
+    expect("the others are tried before it" in line, line)
+    by(deliver(guard), second)
+    expect(len(guard.log.find(f"backend {at(first.address)}: ", mark)) == 1, "a backend that is down is told twice")
+    first.start()
+    guard.log.wait_for(f"backend {at(first.address)} answers", mark, timeout=20)
+    by(deliver(guard), first)
+    expect(len(first.accepted()) == 2 and len(second.accepted()) == 2, f"{len(first.accepted())} and {len(second.accepted())}")
+    guard.stop()
+
+
+def refused_greeting(suite):
+    """A backend that greets with 421 or hangs up is passed over as well: nothing was accepted yet."""
+    first, second = ScriptedBackend().start(), ScriptedBackend().start()
+    for stage, action in (("banner", b"421 4.3.2 busy\r\n"), ("ehlo", "close"), ("mail", "close")):
+        first.default = {stage: action}
+        guard = new_guard(suite, "refused-" + stage, first, second)
+        by(deliver(guard), second)
+        guard.stop()
+
+
+def none(suite):
+    """All are down: 451, and the next session is served when one is back."""
+    first, second = ScriptedBackend(), ScriptedBackend()
+    guard = new_guard(suite, "none", first, second)
+    summary = deliver(guard, 451)
+    expect(summary["deferred"] == "1", f"{summary}")
+    second.start()
+    guard.log.wait_for(f"backend {at(second.address)} answers", timeout=20)
+    by(deliver(guard), second)
+    guard.stop()
+
+
+def refusal_is_final(suite):
+    """A backend that judges the client is believed: the second is not asked."""
+    first, second = ScriptedBackend().start(), ScriptedBackend().start()
+    first.default = {"mail": b"550 5.7.1 not you\r\n"}
+    guard = new_guard(suite, "final", first, second)
+    deliver(guard, 550)
+    expect(not second.sessions, "the second backend was asked")
+    guard.stop()
+
+
+def most_connections(suite):
+    """One connection at most: the second client waits for the first, and a third is told 451 after a while."""
+    backend = ScriptedBackend().start()
+    guard = new_guard(suite, "most", backend, connections="1")
+    guard.log.wait_for("answers")
+    first = RawClient(guard.address, source=own_source())
+    first.hello()
+    first.ask("MAIL FROM:<a@sender.example>", 250)
+    mark = guard.log.mark()
+    began = time.monotonic()
+    deliver(guard, 451)
+    waited = time.monotonic() - began
+    expect(4 < waited < 15, f"it waited {waited:.1f} s")
+    guard.log.wait_for("all connections that there may be are taken", mark)
+    expect(not guard.log.find(r"backend \S+: ", mark), "the backend was called down")
+    release = threading.Timer(1.0, first.quit)
+    release.start()
+    by(deliver(guard), backend)
+    release.join()
+    guard.stop()
+
+
+def main():
+    suite = Suite("backends", __doc__)
+    for case in (next_one, refused_greeting, none, refusal_is_final, most_connections):
+        suite.case(case.__name__, case, suite, limit=60)
+    suite.finish()
+
+
+if __name__ == "__main__":
+    main()
