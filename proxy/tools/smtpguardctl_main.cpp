@@ -11,6 +11,7 @@
 #include "proxy/tools/smtpguardctl_online.hpp"
 #include "proxy/tools/smtpguardctl_options.hpp"
 #include "proxy/tools/smtpguardctl_policy.hpp"
+#include "proxy/tools/smtpguardctl_probe.hpp"
 #include "proxy/tools/smtpguardctl_test.hpp"
 
 int main(int argc, char* argv[]) {
@@ -24,6 +25,7 @@ int main(int argc, char* argv[]) {
     smtpguard::tools::add_test_command(app, common);
     smtpguard::tools::add_dnsbl_command(app, common);
     smtpguard::tools::add_policy_command(app, common);
+    smtpguard::tools::add_probe_command(app, common);
     smtpguard::tools::add_config_command(app, common);
     const std::string slip = smtpguard::tools::unknown_command(app, {argv + 1, argv + argc});
     if (!slip.empty()) {

@@ -2,6 +2,9 @@
 """Several backends in order of preference: one that fails is passed over, and used again when it is back; what there are too many
 connections for waits a little. Loopback only.
 """
+import json
+import os
+import subprocess
 import threading
 import time
 
@@ -10,6 +13,7 @@ from support.backend import ScriptedBackend
 from support.guard import Guard, at, fields, free_port
 from support.harness import Suite, expect
 from support.smtp_client import RawClient
+from support.supervision import rewrite
 from support.table import own_source
 
 
@@ -114,9 +118,38 @@ def most_connections(suite):
     guard.stop()
 
 
+def probe(suite, guard, *words):
+    tool = os.path.join(os.path.dirname(suite.binary), "tools", "smtpguardctl")
+    done = subprocess.run([tool, "probe", "-f", guard.configuration, *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, timeout=60)
+    return done.returncode, done.stdout.decode()
+
+
+def probed(suite):
+    """smtpguardctl probe: a good backend, one that relays for strangers, one that is down, one that breaks off."""
+    good, open_relay, down, broken = (ScriptedBackend() for _ in range(4))
+    for backend in (good, open_relay, broken):
+        backend.start()
+    good.default = {"rcpt": b"554 5.7.1 <smtpguard-probe@example.com>: Relay access denied\r\n"}
+    broken.default = {"ehlo": "close"}
+    guard = Guard(suite, "guard-probed", [("127.0.0.1", free_port())], good.address)  # is not started
+    status, said = probe(suite, guard)
+    expect(status == 0 and "refuses foreign recipients: 554 5.7.1 " in said and "SIZE 60000000, 8BITMIME" in said, said)
+    expect(good.sessions[0].client == ("192.0.2.1", 40000), f"on behalf of {good.sessions[0].client}")
+    expect("DATA" not in good.sessions[0].commands, "it sent a message")
+    status, said = probe(suite, guard, "--ip", "198.51.100.9", "--json")
+    expect(status == 0 and json.loads(said)[0]["relay"] == "refused", said)
+    expect(good.sessions[1].client[0] == "198.51.100.9", f"on behalf of {good.sessions[1].client}")
+    others = ", ".join(f'"{at(backend.address)}"' for backend in (open_relay, down, broken))
+    rewrite(guard, r"^identity =", f"fallback = [{others}]\nidentity =")
+    status, said = probe(suite, guard)
+    expect(status == 1 and "RELAYS FOR STRANGERS: 250 2.1.5 Ok" in said, said)
+    expect("connect: connection refused" in said and said.count("  trouble  ") == 2, said)
+
+
 def main():
     suite = Suite("backends", __doc__)
-    for case in (next_one, refused_greeting, none, refusal_is_final, most_connections):
+    for case in (next_one, refused_greeting, none, refusal_is_final, most_connections, probed):
         suite.case(case.__name__, case, suite, limit=60)
     suite.finish()
 
