@@ -8,7 +8,7 @@
 
 #include "conf/base/clock.hpp"
 #include "conf/base/ip_address.hpp"
-#include "proxy/session/settings.hpp"
+#include "proxy/service/settings.hpp"
 #include "proxy/smtp/capabilities.hpp"
 
 namespace smtpguard::tools {

@@ -109,7 +109,7 @@ def behind_the_dot(suite):
         raise Skip("needs the addresses of 127/8")
     backend = ScriptedBackend().start()
     backend.default = {"dot": [0.5, USUAL["dot"]]}
-    guard = new_guard(suite, "behind-the-dot", backend, access={"allow": '["127.9.0.1"]'})
+    guard = new_guard(suite, "behind-the-dot", backend, access={"allow": '["127.9.0.1"]'}, networks={"local": "[]"})
     for source, is_noted in (("127.9.0.1", False), ("127.9.0.2", True)):
         client, _ = talk(guard, source)
         with client:
