@@ -24,6 +24,11 @@ namespace smtpguard::filters {
 // The first settings of a policy. Observe is Balanced, but nothing acts.
 enum class Posture : std::uint8_t { Observe, Lenient, Balanced, Strict };
 std::string_view to_string(Posture posture);
+// Whether clients are blocked for what they did; the others wait and see, and turn nobody away
+// unasked.
+constexpr bool punishes(Posture posture) {
+  return posture == Posture::Balanced || posture == Posture::Strict;
+}
 // What a test weighs there.
 Weight weight_in(const Test& test, Posture posture);
 

@@ -1,5 +1,6 @@
 #include "filters/memory/block.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace smtpguard::filters::memory {
@@ -40,11 +41,23 @@ bool BlockList::put(const Block& block) {
     found->second = block;
     return true;
   }
-  if (blocks_.size() >= kMost) {
+  if (blocks_.size() >= kMost && !make_room(block.changed)) {
     return false;
   }
   blocks_.emplace(block.network, block);
   ++lengths_[family_of(block.network.network)][static_cast<std::size_t>(block.network.length)];
+  return true;
+}
+
+// Of those that are over the one that ended first goes: it is kept only for who comes again.
+bool BlockList::make_room(Moment now) {
+  const auto first = std::min_element(
+      blocks_.begin(), blocks_.end(),
+      [](const auto& one, const auto& other) { return one.second.until < other.second.until; });
+  if (first == blocks_.end() || first->second.holds(now)) {
+    return false;
+  }
+  erase(Cidr(first->first));
   return true;
 }
 
@@ -65,6 +78,14 @@ std::vector<Cidr> BlockList::forget_old(Moment now) {
     erase(network);
   }
   return old;
+}
+
+std::vector<Block> BlockList::everything() const {
+  std::vector<Block> out;
+  for (const auto& entry : blocks_) {
+    out.push_back(entry.second);
+  }
+  return out;
 }
 
 std::vector<Block> BlockList::all(Moment now) const {

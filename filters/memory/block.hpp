@@ -1,7 +1,8 @@
 // Block, BlockList — who is turned away for a time, by whom, why and how often it was.
 // Owns: the blocks, at most kMost; a network is one entry.   Called by: Memory, in the loop's
-// thread. Fails: add() says so when the list is full. Pure, the time is passed in.
-// An entry outlives its end by kMemory: who has to be blocked again by then is blocked for longer.
+// thread. Fails: put() says so when the list is full of those that hold. Pure, the time is passed
+// in. An entry outlives its end by kMemory: who has to be blocked again by then is blocked for
+// longer.
 #pragma once
 
 #include <array>
@@ -17,6 +18,9 @@
 namespace smtpguard::filters::memory {
 
 using namespace std::chrono_literals;
+
+// The author of blocks that nobody asked for.
+inline constexpr const char* kOurselves = "smtpguard";
 
 struct Block {
   Cidr network;
@@ -41,15 +45,18 @@ class BlockList {
   const Block* find(const IpAddress& client, Moment now) const;
   // Whether it holds or not; nullptr: it was never blocked, or long ago.
   const Block* about(const Cidr& network) const;
-  // False: the list is full, or knows better (by `changed`).
+  // False: the list is full of those that hold, or knows better (by `changed`).
   bool put(const Block& block);
   // What may be forgotten, and is.
   std::vector<Cidr> forget_old(Moment now);
+  // Those that hold.
   std::vector<Block> all(Moment now) const;
+  std::vector<Block> everything() const;
   std::size_t size() const { return blocks_.size(); }
 
  private:
   void erase(const Cidr& network);
+  bool make_room(Moment now);
 
   std::map<Cidr, Block> blocks_;
   // How many have each length, IPv4 and IPv6: only those in use are looked for.

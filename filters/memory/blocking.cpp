@@ -64,7 +64,7 @@ std::optional<Block> Memory::punish(const IpAddress& client, Moment now) {
     return {};
   }
   wanted.network = alone(client);
-  wanted.author = "smtpguard";
+  wanted.author = kOurselves;
   const Block* const before = blocks_.about(wanted.network);
   std::chrono::seconds time = settings.time;
   for (std::uint32_t i = 0; before != nullptr && i < before->times && time < settings.longest;
@@ -85,6 +85,13 @@ bool Memory::lift(const Cidr& network, Moment now) {
   lifted.times = 0;
   blocks_.put(lifted);
   changed(lifted, false);
+  // What it was blocked for is forgiven, or its next slip would block it again.
+  const Key key = Key::address(network.network);
+  if (network == alone(network.network) && table_.find(key, now) != nullptr) {
+    Record& record = record_of(key, now);
+    record.counts = {};
+    changed(record);
+  }
   return true;
 }
 

@@ -71,7 +71,8 @@ constexpr const char* kPutBlock = R"sql(
   )sql";
 constexpr const char* kEraseBlock = "DELETE FROM blocks WHERE network = ?1";
 constexpr const char* kReadBlocks =
-    "SELECT network, author, reason, since, until, changed, times FROM blocks";
+    "SELECT network, author, reason, since, until, changed, times FROM blocks "
+    "ORDER BY until DESC";
 
 // "smtg": so that file(1) and we know whose it is.
 constexpr std::int64_t kApplication = 0x736d7467;

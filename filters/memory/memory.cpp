@@ -199,8 +199,8 @@ std::vector<Store::Line> Memory::tick(Moment now) {
     blocks_.put(block);
   }
   if (news.rewrite_since) {
-    for (const Block& block : blocks_.all(now)) {
-      changed(block, false);
+    for (const Block& block : blocks_.everything()) {
+      changed(block, false);  // a lifted one as well, or the file's would hold again
     }
     rewriting_ = Rewriting{*news.rewrite_since, {}};
   }

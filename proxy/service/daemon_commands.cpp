@@ -108,6 +108,8 @@ control::ListsReport DaemonCommands::lists() {
 }
 
 namespace {
+
+constexpr std::uint64_t kLongestBlock = 315'360'000;  // seconds: ten years
 // What one answer lists at most: the loop stands still for it.
 constexpr std::size_t kMostListed = 2000;
 // "a b" in two; the second may be empty.
@@ -177,6 +179,9 @@ Result<control::MemoryReport> DaemonCommands::block(const control::Request& requ
     const auto time = parse_number(seconds);
     if (!time || *time == 0 || why.empty()) {
       return Error{"block add NETWORK SECONDS WORDS"};
+    }
+    if (*time > kLongestBlock) {
+      return Error{"a block ends within ten years; for ever is access.deny"};
     }
     if (worker_.config().rules.site.standing_of(cidr->network) != filters::Standing::Stranger) {
       return Error{cidr->to_string() + ": no stranger: such clients are never blocked"};

@@ -9,6 +9,8 @@ namespace {
 
 // One in so many descriptors is for backends and for the known: room for mail under a storm.
 constexpr std::uint64_t kKeptFromStrangers = 25;
+// And one in so many of the connections that there may be to backends.
+constexpr std::uint32_t kKeptBackends = 5;
 
 std::size_t random_seed() {
   std::random_device device;
@@ -65,14 +67,15 @@ std::variant<Admission::Ticket, Admission::Refusal> Admission::enter(const IpAdd
                                                                      const LimitSettings& limits,
                                                                      Rank rank) {
   const IpAddress network = network_of(client);
-  if (total_ >= room_of(rank, limits)) {
-    return Refusal::Total;
-  }
   if (count(networks_, network) >= limits.connections_per_network) {
     return Refusal::Network;
   }
   if (count(addresses_, client) >= limits.connections_per_address) {
     return Refusal::Address;
+  }
+  // Last: for who is refused for this alone others may have to make room.
+  if (total_ >= room_of(rank, limits)) {
+    return Refusal::Total;
   }
   ++total_;
   ++networks_[network];
@@ -93,8 +96,9 @@ std::uint64_t Admission::room_of(Rank rank, const LimitSettings& limits) const {
 }
 
 std::optional<Admission::BackendPlace> Admission::enter_backend(const LimitSettings& limits,
-                                                                std::uint32_t most) {
-  if (most != 0 && backends_ >= most) {
+                                                                std::uint32_t most, Rank rank) {
+  const std::uint32_t kept = rank == Rank::Stranger ? most / kKeptBackends : 0;
+  if (most != 0 && backends_ >= most - kept) {
     return std::nullopt;
   }
   if (limits.descriptors != 0 && std::uint64_t{total_} + backends_ >= limits.descriptors) {

@@ -75,8 +75,10 @@ class Admission {
   Admission();
   std::variant<Ticket, Refusal> enter(const IpAddress& client, const LimitSettings& limits,
                                       Rank rank = Rank::Stranger);
-  // Nothing: no descriptor is left for it, or there are `most` already (0: any number).
-  std::optional<BackendPlace> enter_backend(const LimitSettings& limits, std::uint32_t most = 0);
+  // Nothing: no descriptor is left for it, or there are `most` already (0: any number), of which
+  // strangers leave a fifth to the known.
+  std::optional<BackendPlace> enter_backend(const LimitSettings& limits, std::uint32_t most = 0,
+                                            Rank rank = Rank::Known);
   // From four fifths of what strangers may have, until it is under three fifths again.
   bool is_under_stress(const LimitSettings& limits);
   std::uint32_t total() const { return total_; }

@@ -48,7 +48,7 @@ net::Awaitable<smtp::Reply> Backend::ask(const smtp::Question& question) {
   const bool is_new = needs_new_connection(question);
   if (is_new) {
     drop();
-    to_try_ = context_.backends.order(addresses_of(settings_), SteadyClock::now());
+    to_try_ = context_.backends.order(addresses_of(settings_));
     begin_connection(*identity_);
   }
   if (!connection_) {
@@ -198,7 +198,8 @@ net::Awaitable<bool> Backend::find_place() {
       pause(context_.io.get_executor());
   const TimePoint last = SteadyClock::now() + kPlacePatience;
   while (!wait_.is_aborted()) {
-    auto place = context_.admission.enter_backend(context_.config->limits, settings_.connections);
+    auto place =
+        context_.admission.enter_backend(context_.config->limits, settings_.connections, rank_);
     if (place) {
       connection_->place = std::move(*place);
       co_return true;

@@ -28,6 +28,9 @@ class Backend {
   Backend(Context& context, const BackendSettings& settings, net::SocketWait& wait)
       : context_(context), settings_(settings), wait_(wait) {}
 
+  // Whose session it is; strangers leave some of the connections to the known.
+  void set_rank(Admission::Rank rank) { rank_ = rank; }
+
   // Whom the next connection is opened for.
   void set_identity(smtp::ClientIdentity identity) {
     identity_ = std::make_unique<const smtp::ClientIdentity>(std::move(identity));
@@ -97,7 +100,8 @@ class Backend {
   const BackendSettings& settings_;
   net::SocketWait& wait_;
   Endpoint address_;
-  std::vector<Endpoint> to_try_;                          // after address_
+  std::vector<Endpoint> to_try_;  // after address_
+  Admission::Rank rank_ = Admission::Rank::Known;
   bool lacks_place_ = false;                              // which says nothing of the backend
   std::unique_ptr<const smtp::ClientIdentity> identity_;  // on the heap: most never need one
   std::unique_ptr<Connection> connection_;  // on the heap: most sessions never open one

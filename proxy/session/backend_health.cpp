@@ -19,12 +19,11 @@ const BackendHealth::State* BackendHealth::find(const Endpoint& backend) const {
   return found == states_.end() ? nullptr : &found->second;
 }
 
-std::vector<Endpoint> BackendHealth::order(const std::vector<Endpoint>& preferred,
-                                           TimePoint now) const {
+std::vector<Endpoint> BackendHealth::order(const std::vector<Endpoint>& preferred) const {
   std::vector<Endpoint> ordered = preferred;
   std::stable_partition(ordered.begin(), ordered.end(), [&](const Endpoint& backend) {
     const State* const state = find(backend);
-    return state == nullptr || state->is_up || state->rests_until <= now;
+    return state == nullptr || state->is_up;
   });
   return ordered;
 }
@@ -38,6 +37,9 @@ bool BackendHealth::worked(const Endpoint& backend) {
 bool BackendHealth::failed(const Endpoint& backend, TimePoint now) {
   const bool is_news = is_up(backend) != false;
   State& state = states_[backend];
+  if (!state.is_up && now < state.rests_until) {
+    return false;  // many sessions may have found it down at the same time
+  }
   state.is_up = false;
   const Milliseconds rest = kFirstRest * (1U << std::min(state.failures, 5U));
   state.rests_until = now + std::min(rest, kLongestRest);

@@ -15,8 +15,9 @@ namespace smtpguard::session {
 class BackendHealth {
  public:
   // In which order to try them: those that answer or were never tried as they are preferred, then
-  // those that rest after a failure, since the last hope may have come back.
-  std::vector<Endpoint> order(const std::vector<Endpoint>& preferred, TimePoint now) const;
+  // those that are down, since the last hope may have come back. Else a probe finds that out, for
+  // no client shall wait for one that hangs while another works.
+  std::vector<Endpoint> order(const std::vector<Endpoint>& preferred) const;
 
   // Both return whether that is news, which is told once.
   bool worked(const Endpoint& backend);

@@ -244,12 +244,14 @@ std::string Lobby::block_of(const Visitor& visitor, const filters::SessionFacts&
   }
   const filters::memory::Block* const block =
       context_.memory->block_of(facts.client.address, filters::memory::wall_now());
-  if (block == nullptr) {
+  const filters::NamedPolicy& policy =
+      *visitor.config->rules.policies.find(visitor.listener->policy);
+  // What another listener found out by itself does not bind one that only watches.
+  const bool is_ours = block != nullptr && block->author == filters::memory::kOurselves;
+  if (block == nullptr || (is_ours && !filters::punishes(policy.policy.posture()))) {
     return {};
   }
   context_.log.blocked(facts, *block, false);
-  const filters::NamedPolicy& policy =
-      *visitor.config->rules.policies.find(visitor.listener->policy);
   const std::string contact = policy.policy.contact();
   return fmt::format("{} is blocked until {}: {}; mend that and come back then{}{}",
                      block->network.to_string(), filters::memory::to_string(block->until),

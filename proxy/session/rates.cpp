@@ -98,12 +98,16 @@ std::optional<std::string> Rates::take(What what, const IpAddress& client, std::
     return fmt::format("too many {} a minute from your {}; try again in {:.0f} seconds",
                        to_string(what), whose, std::ceil(seconds));
   };
-  const double of_address = take_one(kind, kind.addresses, client, per_minute, now);
+  // Of IPv6 the /64 is the client: each host has as many addresses as it likes.
+  const IpAddress network = network_of(client);
+  const double of_address =
+      take_one(kind, kind.addresses, client.is_v4() ? client : network, per_minute, now);
   if (of_address > 0) {
-    return in_words("address", of_address);
+    return in_words(client.is_v4() ? "address" : "network", of_address);
   }
-  const double of_network =
-      take_one(kind, kind.networks, network_of(client), double{kNetworkFactor} * per_minute, now);
+  const double of_network = client.is_v4() ? take_one(kind, kind.networks, network,
+                                                      double{kNetworkFactor} * per_minute, now)
+                                           : 0;
   if (of_network > 0) {
     return in_words("network", of_network);
   }

@@ -97,12 +97,6 @@ memory::SenderVisit sender_of(Inquiry& inquiry) {
   return visit;
 }
 
-// In the postures that wait and see nobody is turned away unasked.
-bool may_punish(const Inquiry& inquiry) {
-  const filters::Posture posture = inquiry.policy.policy.posture();
-  return posture == filters::Posture::Balanced || posture == filters::Posture::Strict;
-}
-
 }  // namespace
 
 void recall_address(const Context& context, Inquiry& inquiry) {
@@ -184,7 +178,7 @@ void remember(Context& context, Inquiry& inquiry, filters::SessionRecord& record
   context.memory->learn(identity_of(inquiry), conduct, now);
   // Whose block was lifted is not blocked again for what it did before.
   const bool is_new = conduct.counts.unknown > 0 || conduct.is_fault();
-  if (!is_new || !may_punish(inquiry)) {
+  if (!is_new || !filters::punishes(inquiry.policy.policy.posture())) {
     return;
   }
   if (const auto block = context.memory->punish(inquiry.facts.client.address, now)) {

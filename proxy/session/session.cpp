@@ -160,6 +160,8 @@ net::Awaitable<void> Session::say(const smtp::Action& action) {
 net::Awaitable<void> Session::ask(const smtp::Question& question) {
   if (!backend_.is_connected()) {
     backend_.set_identity(identity());
+    backend_.set_rank(facts_.is_known_client() ? Admission::Rank::Known
+                                               : Admission::Rank::Stranger);
   }
   smtp::Reply reply = co_await backend_.ask(question);
   record_.backend = backend_.address().to_string();

@@ -122,7 +122,8 @@ class Session : public boost::intrusive::list_base_hook<
   std::shared_ptr<const RuntimeConfig> config_;
   BodySettings body_settings_;
   Admission::Ticket ticket_;
-  filters::SessionFacts& facts_;  // of the inquiry
+  std::optional<std::string> message_too_much_;  // of the rates, as of its first recipient
+  filters::SessionFacts& facts_;                 // of the inquiry
   filters::SessionRecord record_;
   Ledger::Entry ledger_entry_;
   ClientChannel client_;

@@ -173,12 +173,14 @@ std::optional<std::string> Session::take_of_rates(bool is_first_recipient) {
   const LimitSettings& limits = config_->limits;
   const IpAddress& client = facts_.client.address;
   const TimePoint now = SteadyClock::now();
-  auto too_much = context_.rates.take(Rates::What::Recipients, client, limits.recipient_rate, now);
+  const auto too_much =
+      context_.rates.take(Rates::What::Recipients, client, limits.recipient_rate, now);
   if (is_first_recipient) {
-    auto messages = context_.rates.take(Rates::What::Messages, client, limits.message_rate, now);
-    too_much = too_much ? too_much : messages;
+    // Of the message, so of all its recipients.
+    message_too_much_ =
+        context_.rates.take(Rates::What::Messages, client, limits.message_rate, now);
   }
-  return too_much;
+  return too_much ? too_much : message_too_much_;
 }
 
 void Session::refuse_for_now(const std::string& why) {

@@ -56,14 +56,14 @@ class SessionLog {
             const smtp::Reply& reply, std::string_view reason);
   void rcpt(const filters::SessionFacts& facts, const smtp::Command& command,
             const smtp::Reply& reply, std::string_view reason);
-  // What a test found, once a session; with its evidence. `is_observed`: the weight is what it
-  // would have.
   // Who is suspicious and was told to come back, or has.
   void greylisted(const filters::SessionFacts& facts,
                   const filters::memory::GreylistAnswer& answer);
   // Who is turned away for a time; `is_new`: from now on, for what this session has shown.
   void blocked(const filters::SessionFacts& facts, const filters::memory::Block& block,
                bool is_new);
+  // What a test found, once a session; with its evidence. `is_observed`: the weight is what it
+  // would have.
   void finding(const filters::SessionFacts& facts, const filters::Reason& reason,
                std::string_view policy, bool is_observed);
   struct Body {

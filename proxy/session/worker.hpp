@@ -106,9 +106,9 @@ class Worker {
   void end_if_done();
   net::Awaitable<void> learn();
 
+  Admission admission_;  // outlives what hangs in the loop
   net::asio::io_context io_{1};
   net::DeadlineWheel wheel_{io_};
-  Admission admission_;
   dns::AsioLoop dns_loop_{io_};
   std::unique_ptr<dns::Resolver> name_servers_;
   dns::ListMeter meter_;

@@ -228,14 +228,12 @@ std::string sentence_of(const BackendProbe& probe) {
       probe.relay_reply);
 }
 
-}  // namespace
-
-BackendProbe probe_backend(const session::RuntimeConfig& config, const Endpoint& backend,
-                           const Endpoint& client) {
+BackendProbe probe_with(const session::RuntimeConfig& config, const Endpoint& backend,
+                        const smtp::ClientIdentity& identity) {
   BackendProbe probe;
   probe.address = backend;
   probe.identity = config.backend.identity;
-  Conversation talk(config.backend, backend, identity_for(config, backend, client));
+  Conversation talk(config.backend, backend, identity);
   const TimePoint began = SteadyClock::now();
   talk.ask({});
   probe.took = std::chrono::duration_cast<Milliseconds>(SteadyClock::now() - began);
@@ -243,6 +241,7 @@ BackendProbe probe_backend(const session::RuntimeConfig& config, const Endpoint&
   probe.tls = talk.protocol();
   if (!talk.dialog().is_open()) {
     probe.trouble = talk.dialog().trouble();
+    probe.has_failed_handshake = talk.dialog().has_failed_handshake();
     return probe;
   }
   const smtp::Reply mail = talk.ask(smtp::Question::Kind::Mail, "MAIL FROM:<>");
@@ -255,6 +254,24 @@ BackendProbe probe_backend(const session::RuntimeConfig& config, const Endpoint&
   }
   probe.trouble = talk.dialog().trouble();
   talk.quit();
+  return probe;
+}
+
+}  // namespace
+
+BackendProbe probe_backend(const session::RuntimeConfig& config, const Endpoint& backend,
+                           const Endpoint& client) {
+  const smtp::ClientIdentity identity = identity_for(config, backend, client);
+  BackendProbe probe = probe_with(config, backend, identity);
+  if (!probe.has_failed_handshake || identity.tls != smtp::BackendTls::Opportunistic) {
+    return probe;
+  }
+  // As the daemon does: plaintext will do, in another connection.
+  const std::string why = std::move(probe.trouble);
+  smtp::ClientIdentity plain = identity;
+  plain.tls = smtp::BackendTls::Off;
+  probe = probe_with(config, backend, plain);
+  probe.tls = fmt::format("failed ({}), so plaintext", escape(why));
   return probe;
 }
 

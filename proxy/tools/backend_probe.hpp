@@ -21,7 +21,8 @@ struct BackendProbe {
   std::string trouble;   // as the daemon would log it; empty: it may be asked for mail
   Milliseconds took{0};  // until its EHLO was answered
   smtp::Capabilities capabilities;
-  std::string tls;         // "TLSv1.3", or what failed; empty: plaintext
+  std::string tls;  // "TLSv1.3", or what failed; empty: plaintext
+  bool has_failed_handshake = false;
   std::string mail_reply;  // to MAIL FROM:<>
   Relay relay = Relay::NotAsked;
   std::string relay_reply;  // to RCPT of a domain that is nobody's (RFC 2606)

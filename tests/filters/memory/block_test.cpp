@@ -59,6 +59,11 @@ TEST(BlockList, IsBounded) {
     list.put(one);
   }
   EXPECT_EQ(list.size(), BlockList::kMost);
+  // Those that hold keep their places; one that is over gives way to a new one.
+  EXPECT_FALSE(list.put(block("192.0.2.1", kNow + 2h)));
+  EXPECT_TRUE(list.put(block("192.0.2.1", kNow + 4h, kNow + 2h)));
+  EXPECT_EQ(list.size(), BlockList::kMost);
+  EXPECT_NE(list.find(ip("192.0.2.1"), kNow + 3h), nullptr);
 }
 
 }  // namespace

@@ -95,6 +95,24 @@ TEST_F(AdmissionTest, LetsInFewerWhenBackendsTakeTheDescriptors) {
   EXPECT_EQ(enter("192.0.2.1", ten), "");
 }
 
+TEST_F(AdmissionTest, KeepsAFifthOfTheBackendConnectionsForTheKnown) {
+  const auto any = limits(100, 100, 100);
+  std::vector<Admission::BackendPlace> backends;
+  for (int i = 0; i < 8; ++i) {
+    backends.push_back(admission_.enter_backend(any, 10, Admission::Rank::Stranger).value());
+  }
+  EXPECT_FALSE(admission_.enter_backend(any, 10, Admission::Rank::Stranger).has_value());
+  backends.push_back(admission_.enter_backend(any, 10, Admission::Rank::Known).value());
+  backends.push_back(admission_.enter_backend(any, 10, Admission::Rank::Known).value());
+  EXPECT_FALSE(admission_.enter_backend(any, 10, Admission::Rank::Known).has_value());
+}
+
+TEST_F(AdmissionTest, NamesTheOwnLimitBeforeTheTotal) {
+  const auto one = limits(1, 100, 1);
+  EXPECT_EQ(enter("192.0.2.1", one), "");
+  EXPECT_EQ(enter("192.0.2.1", one), "too many connections from your address");
+}
+
 TEST_F(AdmissionTest, IsUnderStressUntilItIsWellBelowAgain) {
   const auto ten = limits(10, 100, 100);
   std::vector<bool> stressed;

@@ -19,26 +19,28 @@ class BackendHealthTest : public testing::Test {
 };
 
 TEST_F(BackendHealthTest, KeepsTheOrderWhileNothingIsKnown) {
-  EXPECT_EQ(health_.order(kBoth, now_), kBoth);
+  EXPECT_EQ(health_.order(kBoth), kBoth);
   EXPECT_EQ(health_.is_up(kFirst), std::nullopt);
   EXPECT_FALSE(health_.has_down(kBoth));
 }
 
-TEST_F(BackendHealthTest, TriesOneThatHasFailedLastUntilItsRestIsOver) {
+TEST_F(BackendHealthTest, TriesOneThatIsDownLastAndProbesItWhenItsRestIsOver) {
   EXPECT_TRUE(health_.failed(kFirst, now_));
-  EXPECT_EQ(health_.order(kBoth, now_), kTurned);
-  EXPECT_EQ(health_.order(kBoth, now_ + 1s), kTurned);
-  EXPECT_EQ(health_.order(kBoth, now_ + 2s), kBoth);
+  EXPECT_EQ(health_.order(kBoth), kTurned);
   EXPECT_EQ(health_.due(kBoth, now_ + 1s), std::nullopt);
   EXPECT_EQ(health_.due(kBoth, now_ + 2s), kFirst);
 }
 
 TEST_F(BackendHealthTest, RestsLongerEachTimeButNotForEver) {
-  for (int times = 0; times < 40; ++times) {
-    health_.failed(kFirst, now_);
+  TimePoint now = now_;
+  for (const auto rest : {2s, 4s, 8s, 16s, 32s, 60s, 60s}) {
+    health_.failed(kFirst, now);
+    // Another session that found it down at the same time makes the rest no longer.
+    health_.failed(kFirst, now);
+    EXPECT_EQ(health_.due(kBoth, now + rest - 1s), std::nullopt) << rest.count();
+    EXPECT_EQ(health_.due(kBoth, now + rest), kFirst) << rest.count();
+    now += rest;
   }
-  EXPECT_EQ(health_.order(kBoth, now_ + 59s), kTurned);
-  EXPECT_EQ(health_.order(kBoth, now_ + 60s), kBoth);
 }
 
 TEST_F(BackendHealthTest, TellsEachChangeOnce) {
@@ -51,7 +53,7 @@ TEST_F(BackendHealthTest, TellsEachChangeOnce) {
   EXPECT_EQ(health_.is_up(kFirst), true);
   // And begins with a short rest again.
   health_.failed(kFirst, now_);
-  EXPECT_EQ(health_.order(kBoth, now_ + 2s), kBoth);
+  EXPECT_EQ(health_.due(kBoth, now_ + 2s), kFirst);
 }
 
 TEST_F(BackendHealthTest, ForgetsWhatAReloadHasTakenAway) {

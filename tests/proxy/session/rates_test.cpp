@@ -43,6 +43,16 @@ TEST(Rates, ANetworkMayDoFourTimesAsMuch) {
             "too many connections a minute from your network; try again in 15 seconds");
 }
 
+TEST(Rates, TakesASlash64OfIpv6ForOneClient) {
+  Rates rates;
+  const TimePoint now = SteadyClock::now();
+  EXPECT_FALSE(rates.take(What::Messages, IpAddress::parse("2001:db8::1").value(), 1, now));
+  EXPECT_EQ(rates.take(What::Messages, IpAddress::parse("2001:db8::ffff:2").value(), 1, now),
+            "too many messages a minute from your network; try again in 60 seconds");
+  EXPECT_FALSE(rates.take(What::Messages, IpAddress::parse("2001:db8:0:1::1").value(), 1, now));
+  EXPECT_EQ(rates.buckets(What::Messages), 2U);
+}
+
 TEST(Rates, CountsNothingWhereEverythingIsAllowed) {
   Rates rates;
   EXPECT_FALSE(rates.take(What::Connections, host(1), 0, SteadyClock::now()));
