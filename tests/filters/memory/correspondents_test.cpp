@@ -94,6 +94,10 @@ TEST_F(Blocking, CanBeLiftedAndIsForgotten) {
   EXPECT_TRUE(memory.lift(network, kNow + 1min));
   EXPECT_EQ(memory.block_of(client, kNow + 1min), nullptr);
   EXPECT_FALSE(memory.lift(network, kNow + 1min));
+  // What it did before is forgiven, and the next block is its first again.
+  harvest(1, kNow + 2min);
+  EXPECT_FALSE(memory.punish(client, kNow + 2min).has_value());
+  harvest(40, kNow + 2min);
   EXPECT_EQ(memory.punish(client, kNow + 2min)->times, 1U);
 }
 
