@@ -45,11 +45,11 @@ inline std::string maxmind_database(const std::vector<SystemOfNetwork>& systems,
     std::uint32_t at = 0;
     for (int i = 0; i < skipped + network.length; ++i) {
       const int bit = i - skipped;
-      const std::size_t side = bit < 0
-                                   ? 0
-                                   : network.network.bytes()[static_cast<std::size_t>(bit / 8)] >>
-                                             static_cast<unsigned>(7 - bit % 8) &
-                                         1U;
+      std::size_t side = 0;
+      if (bit >= 0) {
+        const std::size_t octet = network.network.bytes()[static_cast<std::size_t>(bit / 8)];
+        side = octet >> static_cast<unsigned>(7 - bit % 8) & 1U;
+      }
       if (i + 1 == skipped + network.length) {
         nodes[at][side] = kData | static_cast<std::uint32_t>(data.size());
       } else {
