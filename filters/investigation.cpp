@@ -30,9 +30,7 @@ void Investigation::on_answer(const dns::Question& question, const dns::Answer& 
   if (on_each_answer_) {
     on_each_answer_();
   }
-  if (is_all_answered()) {
-    asked_.clear();
-  }
+  forget_if_all_answered();
   // A late answer may save a client for whom somebody waits all the same.
   if (on_answers_ && (is_awaited ? is_complete() : is_all_answered())) {
     on_answers_();
@@ -48,8 +46,13 @@ void Investigation::look(TimePoint now) {
       // A filter may follow up on a time-out as on any answer; nobody waits for that any more.
     }
   }
+  forget_if_all_answered();
+}
+
+// With its memory: a visitor or session may idle for long.
+void Investigation::forget_if_all_answered() {
   if (is_all_answered()) {
-    asked_.clear();
+    std::vector<Asked>().swap(asked_);
   }
 }
 

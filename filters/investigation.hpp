@@ -55,6 +55,7 @@ class Investigation {
   void ask_what_follows(TimePoint deadline);
   void on_answer(const dns::Question& question, const dns::Answer& answer, TimePoint deadline,
                  bool is_awaited);
+  void forget_if_all_answered();
 
   const Chain& chain_;
   SessionFacts& facts_;

@@ -94,8 +94,8 @@ class Protocol final : public Filter {
 
   void judge(const SessionFacts& facts, Findings& findings) const override {
     const Misbehaviour& seen = facts.misbehaviour;
-    tell(findings, kNonSmtp, !seen.foreign_protocol.empty(),
-         [&] { return fmt::format("{}: {}", seen.foreign_protocol, seen.foreign_bytes); });
+    tell(findings, kNonSmtp, seen.foreign.has_value(),
+         [&] { return fmt::format("{}: {}", seen.foreign->name, seen.foreign->bytes); });
     tell(findings, kMessageLine, !seen.message_line.empty(), [&] { return seen.message_line; });
     tell(findings, kUnknownCommands, seen.unknown_commands > settings_.unknown_commands,
          [&] { return fmt::format("more than {} lines", settings_.unknown_commands); });

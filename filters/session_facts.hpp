@@ -6,10 +6,10 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "conf/base/ip_address.hpp"
+#include "conf/base/rare.hpp"
 #include "dns/list_health.hpp"
 #include "dns/spf_networks.hpp"
 #include "filters/known_answers.hpp"
@@ -25,6 +25,14 @@ enum class Standing : std::uint8_t {
   Allowed,   // the access lists let the address through: as Local, and it need not wait
 };
 
+// Another protocol than SMTP was recognised.
+struct ForeignProtocol {
+  std::string name;   // "HTTP"
+  std::string bytes;  // its first, at most 100
+
+  bool operator==(const ForeignProtocol&) const = default;
+};
+
 // How the client behaved, as far as that tells of a bot. Counters, and the first evidence of each.
 struct Misbehaviour {
   std::uint32_t early = 0;          // bytes before the greeting was over
@@ -34,9 +42,7 @@ struct Misbehaviour {
   std::uint32_t unknown_commands = 0;  // lines that are no command of SMTP
   std::uint32_t auth = 0;              // AUTH, which is not offered
   std::uint32_t helo_changes = 0;      // HELO or EHLO with another name than before
-  // "HTTP": another protocol was recognised; `foreign_bytes` are its first, at most 100.
-  std::string foreign_protocol;
-  std::string foreign_bytes;
+  Rare<ForeignProtocol> foreign;
   // A header line of a message came as a command: the client went on after a refused DATA.
   std::string message_line;
 
@@ -65,9 +71,9 @@ struct SessionFacts {
   std::string helo;         // as said; empty before HELO
   bool is_esmtp = false;
   Misbehaviour misbehaviour;
-  std::optional<Mailbox> sender;     // since MAIL
-  std::optional<Mailbox> recipient;  // the RCPT in hand
-  std::uint32_t recipients = 0;      // of this message, with the one in hand
+  Rare<Mailbox> sender;          // since MAIL
+  Rare<Mailbox> recipient;       // the RCPT in hand
+  std::uint32_t recipients = 0;  // of this message, with the one in hand
   KnownAnswers dns;
   memory::Remembered remembered;  // of a stranger, since it came
   bool has_come_back = false;     // it was greylisted, and is not any more

@@ -70,7 +70,7 @@ SessionClass classify(const SessionFacts& facts, const SessionRecord& record) {
   if (names_a_scanner(record)) {
     return SessionClass::Scanner;
   }
-  if (!facts.misbehaviour.foreign_protocol.empty() || record.ending == Ending::Abuse ||
+  if (facts.misbehaviour.foreign || record.ending == Ending::Abuse ||
       !facts.misbehaviour.message_line.empty()) {
     return SessionClass::Abuse;
   }

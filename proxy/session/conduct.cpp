@@ -92,15 +92,15 @@ std::size_t secret_in(std::string_view line) {
 }  // namespace
 
 bool learn_from_bytes(std::string_view bytes, filters::Misbehaviour& seen) {
-  if (!seen.foreign_protocol.empty()) {
+  if (seen.foreign) {
     return false;
   }
   const std::string_view name = filters::recognise(bytes);
   if (name.empty()) {
     return false;
   }
-  seen.foreign_protocol = name;
-  seen.foreign_bytes = without_secrets(bytes).substr(0, kKeptBytes);
+  seen.foreign = filters::ForeignProtocol{
+      std::string(name), std::string(without_secrets(bytes).substr(0, kKeptBytes))};
   return true;
 }
 

@@ -5,9 +5,9 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <utility>
 
+#include "conf/base/rare.hpp"
 #include "filters/investigation.hpp"
 #include "filters/judge.hpp"
 #include "filters/memory/identity.hpp"
@@ -37,7 +37,7 @@ struct Inquiry {
   bool is_teased = false;   // a first line of the greeting is out
   bool has_waited = false;  // it was silent as long as it had to be, if it had to be
   bool has_asked_memory_by_name = false;
-  std::optional<filters::memory::Identity> identity;  // once its name is known
+  Rare<filters::memory::Identity> identity;  // once its name is known
 };
 
 }  // namespace smtpguard::session

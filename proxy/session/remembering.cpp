@@ -69,8 +69,7 @@ memory::Conduct conduct_of(const Inquiry& inquiry, const filters::SessionRecord&
   conduct.talked_early = seen.early != 0;
   conduct.pipelined = seen.pipelining != 0;
   conduct.spoke_no_smtp = seen.bare_lf != 0 || seen.control_bytes != 0 ||
-                          seen.unknown_commands != 0 || !seen.foreign_protocol.empty() ||
-                          !seen.message_line.empty();
+                          seen.unknown_commands != 0 || seen.foreign || !seen.message_line.empty();
   conduct.counts.accepted = static_cast<float>(record.delivered);
   conduct.counts.refused = is_for_the_past(record) ? 0 : static_cast<float>(record.refused);
   conduct.counts.unknown = static_cast<float>(record.unknown_recipients);

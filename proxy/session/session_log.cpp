@@ -139,8 +139,8 @@ void add_misbehaviour(LogLine& line, const filters::Misbehaviour& seen) {
   if (seen.auth != 0) {
     line.add_number("auth", seen.auth);
   }
-  if (!seen.foreign_protocol.empty()) {
-    line.add("protocol", seen.foreign_protocol);
+  if (seen.foreign) {
+    line.add("protocol", seen.foreign->name);
   }
 }
 

@@ -15,6 +15,7 @@
 #include <string>
 #include <string_view>
 
+#include "conf/base/rare.hpp"
 #include "proxy/smtp/line_reader.hpp"
 #include "proxy/smtp/question.hpp"
 #include "proxy/smtp/reply.hpp"
@@ -192,7 +193,7 @@ class ServerDialog {
   Step step_ = Step::Greet;
   std::optional<Reply> reply_;   // to be said before anything else
   std::string said_;             // the line that reply_ complains about
-  std::optional<Note> note_;     // to be told before that
+  Rare<Note> note_;              // to be told before that
   std::size_t noted_ahead_ = 0;  // octets that were noted and not taken yet: one batch is one note
   bool complained_ = false;
   bool drop_backend_ = false;

@@ -21,7 +21,7 @@ CONFIG = """hostname = "mx.example.org"
 address = "127.0.0.1:{port}"
 [policy.default]
 greet_delay = "{delay}"
-[backend]
+{networks}[backend]
 address = "127.0.0.1:9"
 [recipients]
 domains = ["example.org"]
@@ -33,6 +33,14 @@ connections_per_network = 15000
 syslog = false
 file = "/dev/null"
 {tls}"""
+
+# Loopback is local by default, and who is local is greeted at once. Of strangers the DNS is asked: here it
+# knows no name, out of a file.
+STRANGERS = """[dns]
+answers = "{answers}"
+[networks]
+local = []
+"""
 
 TLS = """[tls]
 certificates = ["{0}/mx.pem"]
@@ -100,8 +108,9 @@ def measure(binary, count, silent, folder=None):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    with tempfile.NamedTemporaryFile("w", suffix=".toml") as config:
-        config.write(CONFIG.format(port=port, delay="60s" if silent else "0s", tls=TLS.format(folder) if folder else ""))
+    with tempfile.NamedTemporaryFile("w", suffix=".toml") as config, tempfile.NamedTemporaryFile() as answers:
+        config.write(CONFIG.format(port=port, delay="60s" if silent else "0s",
+                                   networks=STRANGERS.format(answers=answers.name) if silent else "", tls=TLS.format(folder) if folder else ""))
         config.flush()
         server = subprocess.Popen([binary, "-d", "-f", config.name], stderr=subprocess.DEVNULL)
         try:

@@ -25,8 +25,7 @@ std::string posture(const std::string& name) {
 
 TEST(Protocol, EndsASessionOfAnotherProtocolAtOnceInEveryActingPosture) {
   SessionFacts facts = stranger();
-  facts.misbehaviour.foreign_protocol = "SSH";
-  facts.misbehaviour.foreign_bytes = "SSH-2.0-Go";
+  facts.misbehaviour.foreign = ForeignProtocol{"SSH", "SSH-2.0-Go"};
   for (const char* name : {"lenient", "balanced", "strict"}) {
     const Verdict verdict = verdict_of(facts, posture(name));
     EXPECT_EQ(verdict.kind, Verdict::Kind::Drop) << name;
@@ -89,7 +88,7 @@ TEST(Protocol, WeighsLineEndsControlCharactersAndAuthByPosture) {
 
 TEST(Protocol, LooksAtForwardersButNotAtOurOwnNetworks) {
   SessionFacts facts = stranger();
-  facts.misbehaviour.foreign_protocol = "HTTP";
+  facts.misbehaviour.foreign = ForeignProtocol{"HTTP", ""};
   facts.standing = Standing::Trusted;
   EXPECT_EQ(verdict_of(facts, "").kind, Verdict::Kind::Drop);
   facts.standing = Standing::Local;

@@ -20,15 +20,15 @@ Misbehaviour after(const BadLine& line) {
 TEST(Conduct, KeepsTheNameAndTheFirstBytesOfAnotherProtocol) {
   Misbehaviour seen;
   EXPECT_TRUE(learn_from_bytes("GET / HTTP/1.1\r\n" + std::string(500, 'x'), seen));
-  EXPECT_EQ(seen.foreign_protocol, "HTTP");
-  EXPECT_EQ(seen.foreign_bytes.size(), 100U);
+  EXPECT_EQ(seen.foreign->name, "HTTP");
+  EXPECT_EQ(seen.foreign->bytes.size(), 100U);
   EXPECT_FALSE(learn_from_bytes("SSH-2.0-Go", seen));
-  EXPECT_EQ(seen.foreign_protocol, "HTTP");
+  EXPECT_EQ(seen.foreign->name, "HTTP");
 }
 
 TEST(Conduct, RecognisesAProtocolInALaterLine) {
   const Misbehaviour seen = after({"SSH-2.0-Go"});
-  EXPECT_EQ(seen.foreign_protocol, "SSH");
+  EXPECT_EQ(seen.foreign->name, "SSH");
   EXPECT_EQ(seen.unknown_commands, 1U);
 }
 
@@ -89,7 +89,7 @@ TEST(Conduct, CutsBytesBeforeTheSecret) {
        }) {
     EXPECT_EQ(without_secrets(row.bytes), row.shown);
   }
-  EXPECT_EQ(after({"USER x\r\nPASS secret"}).foreign_bytes, "USER x\r\nPASS");
+  EXPECT_EQ(after({"USER x\r\nPASS secret"}).foreign->bytes, "USER x\r\nPASS");
   EXPECT_EQ(for_log({"PASS secret"}, {}), "PASS");
 }
 
