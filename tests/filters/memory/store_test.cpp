@@ -3,15 +3,10 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
-#include <atomic>
 #include <chrono>
-#include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -300,42 +295,6 @@ TEST_F(StoreTest, RowsThatSomebodyWroteByHandAreReadOrLeftOut) {
     GTEST_SKIP() << "no sqlite3 command here";
   }
   EXPECT_EQ(rows(), 1U);
-}
-
-// A second of updates at most is missing, and none is half.
-TEST_F(StoreTest, AKilledWorkerLosesAtMostASecond) {
-  constexpr int kPerSecond = 5000;
-  constexpr Milliseconds kTick = 250ms;  // as the service does it
-  using Shared = std::atomic<std::uint32_t>;
-  auto* const learned =
-      new (::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0))
-          Shared(0);
-  const pid_t child = ::fork();
-  if (child == 0) {
-    Memory memory(Settings{}, kHash);
-    memory.keep_in(file_.string());
-    memory.start();
-    const auto began = SteadyClock::now();
-    auto next_tick = began;
-    for (std::uint32_t number = 0;; ++number) {
-      memory.learn({host(number), ""}, good(), wall_now());
-      learned->store(number + 1);
-      if (SteadyClock::now() >= next_tick) {
-        memory.tick(wall_now());
-        next_tick += kTick;
-      }
-      std::this_thread::sleep_until(began + number * (std::chrono::microseconds(1s) / kPerSecond));
-    }
-  }
-  while (learned->load() < 2 * kPerSecond) {
-    std::this_thread::sleep_for(1ms);
-  }
-  ::kill(child, SIGKILL);
-  ::waitpid(child, nullptr, 0);
-  const std::size_t in_file = rows();
-  EXPECT_LE(learned->load() - in_file, static_cast<std::size_t>(kPerSecond));
-  EXPECT_GT(in_file, 0U);
-  RecordProperty("missing", static_cast<int>(learned->load() - in_file));
 }
 
 }  // namespace
