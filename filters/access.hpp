@@ -48,6 +48,8 @@ struct AccessSettings {
 
   // Each once.
   std::vector<std::string> spf_domains() const;
+  // Whether an answer of the DNS may let a client through, or spare it a refusal.
+  bool may_spare_by_dns() const;
 };
 
 // From mild to hard.

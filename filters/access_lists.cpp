@@ -155,6 +155,13 @@ std::vector<std::string> AccessSettings::spf_domains() const {
   return domains;
 }
 
+bool AccessSettings::may_spare_by_dns() const {
+  const std::array sparing{&allow, &observe, &discard};
+  return std::any_of(sparing.begin(), sparing.end(), [](const AccessList* list) {
+    return !list->ptr.empty() || !list->systems.empty();
+  });
+}
+
 AccessAnswer look_up(const AccessSettings& lists, const IpAddress& client,
                      const dns::SpfTable* spf) {
   AccessAnswer answer = decide(lists, [&](const AccessList& list) {

@@ -47,14 +47,20 @@ std::vector<dns::Question> Chain::wants(const SessionFacts& facts) const {
   return open;
 }
 
-Findings Chain::judge(const SessionFacts& facts) const {
+Findings Chain::judge_as(Standing standing, const SessionFacts& facts) const {
   Findings findings;
   for (const Link& link : links_) {
-    if (is_in_scope(link.kind->scope, facts.standing)) {
+    if (is_in_scope(link.kind->scope, standing)) {
       link.filter->judge(facts, findings);
     }
   }
   return findings;
+}
+
+bool Chain::may_end_session(const SessionFacts& facts) const {
+  return std::any_of(links_.begin(), links_.end(), [&](const Link& link) {
+    return is_in_scope(link.kind->scope, facts.standing) && link.filter->may_end_session(facts);
+  });
 }
 
 std::int32_t Chain::hope(const SessionFacts& facts) const {

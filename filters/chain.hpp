@@ -22,7 +22,11 @@ class Chain {
 
   // What is to be asked now: not asked before, without doubles.
   std::vector<dns::Question> wants(const SessionFacts& facts) const;
-  Findings judge(const SessionFacts& facts) const;
+  Findings judge(const SessionFacts& facts) const { return judge_as(facts.standing, facts); }
+  // As if the client had another standing: Trusted is its conduct alone.
+  Findings judge_as(Standing standing, const SessionFacts& facts) const;
+  // Whether any of it may end the session at once.
+  bool may_end_session(const SessionFacts& facts) const;
   // By how much the sum could still fall through answers that are open; 0 or less.
   std::int32_t hope(const SessionFacts& facts) const;
 

@@ -36,6 +36,20 @@ Verdict Judge::of_client(const SessionFacts& facts) const {
                                  may_be_greylisted(facts)});
 }
 
+bool Judge::may_drop(const SessionFacts& facts) const {
+  return of_listener_.policy.thresholds().drop.has_value() || rules_.chain->may_end_session(facts);
+}
+
+bool Judge::is_past_saving(const SessionFacts& facts) const {
+  if (facts.misbehaviour == Misbehaviour() || rules_.policies.has_choice() ||
+      rules_.site.access.may_spare_by_dns()) {
+    return false;
+  }
+  const Verdict by_conduct =
+      judge_by(of_listener_, {rules_.chain->judge_as(Standing::Trusted, facts), false, 0});
+  return by_conduct.kind >= Verdict::Kind::Refuse && by_conduct.rule != kScoreRule;
+}
+
 bool Judge::may_be_saved(const SessionFacts& facts) const {
   if (rules_.chain->hope(facts) == 0) {
     return false;

@@ -204,7 +204,7 @@ void write_reply(const Policy& policy, const Decision& decision,
     verdict.text += with_name(finding, room_left(room, verdict.text.size()));
     add_mend(finding);
   } else {
-    verdict.rule = is_greylisted ? "greylist" : "score";
+    verdict.rule = is_greylisted ? std::string_view("greylist") : kScoreRule;
     std::vector<const Weighed*> failures;
     for (const Weighed& one : weighed) {
       if (score_of(one) > 0) {
@@ -225,6 +225,10 @@ void write_reply(const Policy& policy, const Decision& decision,
 
 // By all that can differ, so that nothing shows in which order they came.
 bool by_name(const Weighed& a, const Weighed& b) {
+  // Nearly always enough, and much cheaper than all the rest.
+  if (const int order = a.finding->test->name.compare(b.finding->test->name); order != 0) {
+    return order < 0;
+  }
   const auto key = [](const Weighed& one) {
     const Finding& finding = *one.finding;
     const Weight own = finding.weight.value_or(Weight{});

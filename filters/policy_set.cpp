@@ -31,4 +31,9 @@ bool PolicySet::is_exempt(const Mailbox& recipient) const {
          exempt_.has_domain(recipient.domain);
 }
 
+bool PolicySet::has_choice() const {
+  return std::any_of(policies_.begin(), policies_.end(),
+                     [](const NamedPolicy& policy) { return !policy.recipients.empty(); });
+}
+
 }  // namespace smtpguard::filters

@@ -30,6 +30,8 @@ class PolicySet {
   // The recipient's own, an address before its domain; else the listener's.
   const NamedPolicy& choose(const NamedPolicy& of_listener, const Mailbox& recipient) const;
   bool is_exempt(const Mailbox& recipient) const;
+  // Whether a recipient may have another policy than the listener.
+  bool has_choice() const;
   const std::vector<NamedPolicy>& all() const { return policies_; }
 
  private:

@@ -105,6 +105,12 @@ class Protocol final : public Filter {
     tell(findings, kAuth, seen.auth != 0, [&] { return counted(seen.auth, "time"); });
   }
 
+  bool may_end_session(const SessionFacts& facts) const override {
+    const Misbehaviour& seen = facts.misbehaviour;
+    return seen.foreign.has_value() || !seen.message_line.empty() ||
+           seen.unknown_commands > settings_.unknown_commands;
+  }
+
  private:
   template <typename Evidence>
   static void tell(Findings& findings, const Test& test, bool is_failed, const Evidence& evidence) {

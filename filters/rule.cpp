@@ -260,6 +260,11 @@ class Rules final : public Filter {
     }
   }
 
+  bool may_end_session(const SessionFacts& /*facts*/) const override {
+    return std::any_of(rules_.begin(), rules_.end(),
+                       [](const Rule& rule) { return rule.action == Action::Drop; });
+  }
+
   std::int32_t hope(const SessionFacts& facts) const override {
     std::int32_t sum = 0;
     for (const Rule& rule : rules_) {

@@ -58,6 +58,9 @@ struct Verdict {
   bool operator==(const Verdict&) const = default;
 };
 
+// The rule of a verdict that no test alone has brought about.
+inline constexpr std::string_view kScoreRule = "score";
+
 // How the text of a greylisted one begins; whoever says it adds the time that is left.
 inline constexpr std::string_view kGreylisted = "greylisted";
 

@@ -29,12 +29,20 @@ struct Inquiry {
   Inquiry& operator=(const Inquiry&) = delete;
   ~Inquiry() = default;
 
+  // Asks the DNS what there is to ask now, of whoever is not refused whatever it says.
+  void pursue(TimePoint now) {
+    if (!judge.is_past_saving(facts)) {
+      investigation.pursue(now);
+    }
+  }
+
   std::shared_ptr<const RuntimeConfig> config;
   const filters::NamedPolicy& policy;  // the listener's
   filters::SessionFacts facts;
   filters::Investigation investigation;
   filters::Judge judge;
   bool is_teased = false;   // a first line of the greeting is out
+  bool has_asked = false;   // the DNS, about the client as such
   bool has_waited = false;  // it was silent as long as it had to be, if it had to be
   bool has_asked_memory_by_name = false;
   Rare<filters::memory::Identity> identity;  // once its name is known

@@ -22,6 +22,9 @@ using namespace std::chrono_literals;
 
 constexpr Milliseconds kProxyHeaderTime = 5s;  // as Postfix's smtpd_upstream_proxy_timeout
 constexpr std::size_t kPeeked = 4096;
+// Who talks at once is here by then, and the DNS need not be asked about it. Nobody waits longer
+// for it: the answers are due at the end of the early window.
+constexpr Milliseconds kQuestionsAfter = 25ms;
 
 }  // namespace
 
@@ -258,11 +261,9 @@ std::string Lobby::block_of(const Visitor& visitor, const filters::SessionFacts&
                      block->reason, contact.empty() ? "" : "; ", contact);
 }
 
-// All questions about the client are asked while it waits.
 void Lobby::greet(Held visitor) {
   Inquiry& inquiry = *visitor->inquiry;
   const GreetingSettings& greeting = visitor->greeting();
-  inquiry.investigation.pursue(visitor->named);
   if (visitor->is_greeted_at_once() || greeting.greet_delay == 0ms) {
     inquiry.has_waited = !visitor->is_greeted_at_once();
     return let_in(std::move(visitor));
@@ -283,8 +284,15 @@ void Lobby::greet(Held visitor) {
       waiting.cancel();
     }
   });
-  const TimePoint deadline = visitor->named + greeting.greet_delay;
+  const TimePoint deadline = visitor->named + std::min(kQuestionsAfter, greeting.greet_delay);
   wait(std::move(visitor), deadline);
+}
+
+// All questions about the client are asked while it waits.
+void Lobby::ask_once(Inquiry& inquiry, TimePoint now) {
+  if (!std::exchange(inquiry.has_asked, true)) {
+    inquiry.pursue(now);
+  }
 }
 
 void Lobby::on_early_window(Held visitor) {
@@ -301,6 +309,7 @@ void Lobby::on_early_window(Held visitor) {
                                                 : SteadyClock::now();
       const TimePoint window_end = visitor->named + visitor->greeting().greet_delay;
       const TimePoint last = visitor->named + visitor->greeting().greet_max;
+      ask_once(inquiry, now);
       if (visitor->is_greeted_at_once()) {
         break;
       }
@@ -331,6 +340,7 @@ void Lobby::on_early_window(Held visitor) {
 
 void Lobby::let_in(Held visitor) {
   Inquiry& inquiry = *visitor->inquiry;
+  ask_once(inquiry, SteadyClock::now());
   inquiry.investigation.call_when_answered(nullptr);
   inquiry.investigation.call_with_each_answer(nullptr);
   if (inquiry.facts.remembered.is_known_good) {

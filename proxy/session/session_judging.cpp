@@ -40,7 +40,7 @@ void Session::learn_from_input() {
     facts_.misbehaviour.helo_changes += facts_.helo.empty() ? 0U : 1U;
     facts_.helo = dialog_.helo();
     be_quiet_if_known();
-    inquiry_->investigation.pursue(SteadyClock::now());
+    inquiry_->pursue(SteadyClock::now());
     has_news_ = true;
   }
   drop_for_news();
@@ -71,6 +71,9 @@ void Session::drop_for_news() {
 }
 
 void Session::drop_if_due() {
+  if (!inquiry_->judge.may_drop(facts_)) {
+    return;
+  }
   const filters::Verdict verdict = inquiry_->judge.of_client(facts_);
   if (verdict.kind == filters::Verdict::Kind::Drop) {
     drop(verdict);
@@ -105,7 +108,7 @@ void Session::judge_sender() {
   facts_.recipients = 0;
   recall_sender(context_, *inquiry_);
   be_quiet_if_known();
-  inquiry_->investigation.pursue(SteadyClock::now());
+  inquiry_->pursue(SteadyClock::now());
   const filters::Verdict verdict = inquiry_->judge.of_client(facts_);
   if (verdict.kind == filters::Verdict::Kind::Drop) {
     drop(verdict);
@@ -120,7 +123,7 @@ void Session::judge_sender() {
 net::Awaitable<void> Session::judge_recipient() {
   facts_.recipient = mailbox_of(dialog_.command().path);
   ++facts_.recipients;
-  inquiry_->investigation.pursue(SteadyClock::now());
+  inquiry_->pursue(SteadyClock::now());
   co_await wait_for_answers(false);
   if (!inquiry_->investigation.is_all_answered() && inquiry_->judge.may_be_saved(facts_)) {
     co_await wait_for_answers(true);
@@ -148,7 +151,8 @@ net::Awaitable<void> Session::judge_recipient() {
     case filters::Verdict::Kind::Refuse:
     case filters::Verdict::Kind::Defer:
     case filters::Verdict::Kind::Greylist:
-      reason_ = verdict.rule == "score" ? fmt::format("score {}", verdict.score) : verdict.rule;
+      reason_ = verdict.rule == filters::kScoreRule ? fmt::format("score {}", verdict.score)
+                                                    : verdict.rule;
       judgement.kind = smtp::Judgement::Kind::Refuse;
       judgement.reply = with_id(smtp::make_reply(verdict.code, verdict.enhanced, verdict.text));
       break;

@@ -130,7 +130,6 @@ connections_per_network = 19000
 message_size = "100MB"
 [log]
 syslog = false
-file = "{self.folder}/smtpguard.log"
 [control]
 socket = "{self.folder}/control"
 """)

@@ -1,5 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <string>
+#include <vector>
+
 #include "filters/judge.hpp"
 #include "tests/support/dialog_stage.hpp"
 
@@ -40,6 +43,39 @@ TEST(EarlyTalker, OurOwnNetworksAreNotTested) {
   SessionFacts facts = early();
   facts.standing = Standing::Local;
   EXPECT_EQ(verdict_of(facts, "strict"), test::passed_by_default());
+}
+
+// Nothing need be asked about who is refused whatever the answers are.
+TEST(EarlyTalker, IsPastSavingWhereNoAnswerCouldHelp) {
+  struct Row {
+    const char* toml;
+    bool is_past_saving;
+  };
+  for (const auto& [toml, is_past_saving] : std::vector<Row>{
+           {"[policy.default]\nposture = \"balanced\"\n", true},
+           {"[policy.default]\nposture = \"strict\"\n", true},
+           {"[policy.default]\nposture = \"lenient\"\n", false},
+           {"[policy.default]\nposture = \"observe\"\n", false},
+           // A recipient may be judged by another policy, a name may be on a list.
+           {"[policy.default]\nposture = \"strict\"\n[policy.mild]\nposture = \"lenient\"\n"
+            "recipients = [\"example.org\"]\n",
+            false},
+           {"[policy.default]\nposture = \"strict\"\n[access]\nallow = [\"ptr:.friend.example\"]\n",
+            false},
+           {"[policy.default]\nposture = \"strict\"\n[access]\nobserve = "
+            "[\"ptr:.friend.example\"]\n",
+            false},
+           {"[policy.default]\nposture = \"strict\"\n[access]\nobserve = [\"192.0.2.0/24\"]\n",
+            false},
+           {"[policy.default]\nposture = \"strict\"\n[access]\ndeny = [\"ptr:.foe.example\"]\n",
+            true}}) {
+    const auto rules = test::rulebook_of(toml);
+    const Judge judge(*rules, *rules->policies.find("default"));
+    EXPECT_EQ(judge.is_past_saving(early()), is_past_saving) << toml;
+    SessionFacts patient = early();
+    patient.misbehaviour.early = 0;
+    EXPECT_FALSE(judge.is_past_saving(patient)) << toml;
+  }
 }
 
 }  // namespace

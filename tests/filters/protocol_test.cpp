@@ -99,5 +99,30 @@ TEST(Protocol, HasNothingToSayOfAnOrderlyClient) {
   EXPECT_EQ(verdict_of(stranger(), posture("strict")), test::passed_by_default());
 }
 
+// What is asked at every command, before any verdict: it may say yes too often, never no.
+TEST(Protocol, MayDropWheneverTheVerdictIsADrop) {
+  SessionFacts calm;
+  calm.client.address = IpAddress::parse("192.0.2.9").value();
+  SessionFacts foreign = calm;
+  foreign.misbehaviour.foreign = ForeignProtocol{"HTTP", "GET /"};
+  SessionFacts message = calm;
+  message.misbehaviour.message_line = "Subject:";
+  SessionFacts unknown = calm;
+  unknown.misbehaviour.unknown_commands = 11;
+  for (const char* toml : {"", "[policy.default]\nposture = \"strict\"\n",
+                           "[policy.default]\nposture = \"strict\"\nthresholds.drop = 5\n",
+                           "[[rule]]\nname = \"r\"\naction = \"drop\"\nhelo = \"x\"\n"}) {
+    const auto rules = test::rulebook_of(toml);
+    const Judge judge(*rules, *rules->policies.find("default"));
+    for (const SessionFacts& facts : {calm, foreign, message, unknown}) {
+      EXPECT_TRUE(judge.may_drop(facts) || judge.of_client(facts).kind != Verdict::Kind::Drop)
+          << toml;
+    }
+    EXPECT_TRUE(judge.may_drop(foreign)) << toml;
+    EXPECT_EQ(judge.may_drop(calm), std::string_view(toml).find("drop") != std::string_view::npos)
+        << toml;
+  }
+}
+
 }  // namespace
 }  // namespace smtpguard::filters
