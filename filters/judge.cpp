@@ -60,6 +60,13 @@ bool Judge::may_be_saved(const SessionFacts& facts) const {
       .refuses();
 }
 
+// Not whose refusal is temporary: it is to come back.
+bool Judge::is_condemned(const SessionFacts& facts) const {
+  const Findings findings = about_client(rules_.chain->judge(facts));
+  const Verdict verdict = judge(of_listener_.policy, {findings, false, rules_.chain->hope(facts)});
+  return verdict.kind == Verdict::Kind::Refuse || verdict.kind == Verdict::Kind::Drop;
+}
+
 Verdict Judge::of_recipient(const SessionFacts& facts) {
   const NamedPolicy& policy = rules_.policies.choose(of_listener_, *facts.recipient);
   const bool is_exempt = rules_.policies.is_exempt(*facts.recipient);

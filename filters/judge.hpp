@@ -27,6 +27,8 @@ class Judge {
   // Whether answers that are still open could turn a refusal of facts.recipient into something
   // better: then they are worth waiting for, slow or not.
   bool may_be_saved(const SessionFacts& facts) const;
+  // Whether it is refused for what it is and does, whoever the sender and the recipient may be.
+  bool is_condemned(const SessionFacts& facts) const;
   // Of facts.recipient, by its own policy; open answers count for nothing. A refusal of the client
   // is repeated to every later recipient of the same policy, whatever has changed since.
   Verdict of_recipient(const SessionFacts& facts);

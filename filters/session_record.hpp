@@ -54,6 +54,7 @@ struct SessionRecord {
   std::string tls;                    // "TLSv1.3"; empty: plaintext
   std::string asn;                    // "64500" of the client; empty: not known
   bool is_starttls_withheld = false;  // its last handshake failed
+  std::uint32_t slowed = 0;           // refusals that it had to wait for
   std::string backend;                // the endpoint that was used last; empty: none was opened
   std::string backend_trouble;        // the first trouble with it
   // The hardest of its recipients; if none was judged, that of the client alone.

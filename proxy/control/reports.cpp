@@ -80,6 +80,7 @@ json::object to_json(const StatusReport& report) {
           {"loaded", report.loaded},
           {"sessions", report.sessions},
           {"visitors", report.visitors},
+          {"slowed", report.slowed},
           {"most_connections", report.most_connections},
           {"ended", report.ended},
           {"delivered", report.delivered},
@@ -99,11 +100,12 @@ std::string to_text(const StatusReport& report) {
   std::string text = fmt::format(
       "smtpguard {}, pid {}, worker {}, {} ({})\n"
       "configuration  {}, loaded {}\n"
-      "now            {} and {}, {} at most\n"
+      "now            {} and {}, {} at most{}\n"
       "so far         {} ended; {} delivered; replies: {} refused, {} deferred\n",
       report.version, report.pid, report.worker_pid, since, format_duration(report.uptime),
       escape(report.configuration), report.loaded, many(report.sessions, "session"),
       many(report.visitors, "visitor"), many(report.most_connections, "connection"),
+      report.slowed == 0 ? "" : fmt::format("; {} in the tarpit", report.slowed),
       many(report.ended, "session"), many(report.delivered, "message"), report.refused,
       report.deferred);
   for (const DrainingWorker& worker : report.draining) {

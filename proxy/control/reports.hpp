@@ -35,6 +35,7 @@ struct StatusReport {
   std::string loaded;          // UTC, when it was read
   std::uint64_t sessions = 0;
   std::uint64_t visitors = 0;  // wait for the greeting
+  std::uint64_t slowed = 0;    // sessions in the tarpit
   std::uint64_t most_connections = 0;
   // Since start, of sessions that have ended.
   std::uint64_t ended = 0;

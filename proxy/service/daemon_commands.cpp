@@ -28,6 +28,7 @@ control::StatusReport DaemonCommands::status() {
   report.loaded = facts_.loaded;
   report.sessions = worker_.sessions();
   report.visitors = worker_.visitors();
+  report.slowed = worker_.slowed();
   report.most_connections = config.limits.connections;
   report.ended = totals.ended;
   report.delivered = totals.delivered;

@@ -23,6 +23,7 @@
 #include "proxy/session/rates.hpp"
 #include "proxy/session/session_log.hpp"
 #include "proxy/session/settings.hpp"
+#include "proxy/session/tarpit.hpp"
 #include "proxy/smtp/capabilities.hpp"
 
 namespace smtpguard::session {
@@ -53,6 +54,7 @@ struct Context {
   Ledger* ledger = nullptr;
   HandshakeMemory failed_handshakes{};
   Rates rates{};
+  Tarpit tarpit{};
   // Null: nothing is remembered.
   filters::memory::Memory* memory = nullptr;
 };

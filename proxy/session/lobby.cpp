@@ -228,6 +228,7 @@ void Lobby::tell_stress() {
   }
   is_stress_told_ = is_stressed;
   if (is_stressed) {
+    context_.tarpit.let_go();
     context_.log.daemon().warning(fmt::format(
         "{} connections of at most {}: from now on strangers have {} for a command, and who says "
         "nothing makes room for the known",

@@ -151,6 +151,9 @@ net::Awaitable<void> Session::read_command() {
 
 net::Awaitable<void> Session::say(const smtp::Action& action) {
   log_reply(action);
+  if (is_to_be_slowed(action.reply)) {
+    co_await slow_down();
+  }
   const std::string bytes = action.reply.to_wire();
   const bool taken = co_await client_.write(bytes);
   is_ended_ = is_ended_ || !taken;

@@ -70,6 +70,7 @@ class Session : public boost::intrusive::list_base_hook<
   net::Awaitable<void> read_command();
   // Awaited at once by run(), which owns what they refer to: copies would live in its frame.
   net::Awaitable<void> say(const smtp::Action& action);
+  net::Awaitable<void> slow_down();
   net::Awaitable<void> ask(const smtp::Question& question);
   net::Awaitable<void> relay_body();
   net::Awaitable<void> start_tls(const smtp::Reply& go_ahead);
@@ -77,6 +78,10 @@ class Session : public boost::intrusive::list_base_hook<
   net::Awaitable<void> judge();
   void judge_sender();
   net::Awaitable<void> judge_recipient();
+  // Slowed down is only who is refused in any case, while nobody else wants its place.
+  bool is_to_be_slowed(const smtp::Reply& reply) const;
+  void learn_from_refusal();
+  void make_room();
   // What is too much, in words.
   std::optional<std::string> take_of_rates(bool is_first_recipient);
   void refuse_for_now(const std::string& why);
@@ -146,6 +151,8 @@ class Session : public boost::intrusive::list_base_hook<
   bool body_reply_is_due_ = false;
   bool is_discarded_ = false;  // and the reply is about a message that was thrown away
   bool is_ended_ = false;
+  bool has_passed_ = false;    // some recipient may have its message
+  bool is_condemned_ = false;  // and none ever will
 };
 
 }  // namespace smtpguard::session

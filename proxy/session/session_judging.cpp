@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "proxy/session/conduct.hpp"
@@ -12,6 +13,8 @@
 namespace smtpguard::session {
 
 namespace {
+
+using namespace std::chrono_literals;
 
 // What of the reasons stands in a header line: it must stay below 998 octets (RFC 5322 2.1.1).
 constexpr std::size_t kTagReasons = 800;
@@ -141,6 +144,11 @@ net::Awaitable<void> Session::judge_recipient() {
     refuse_for_now(*too_much);
     co_return;
   }
+  if (verdict.refuses()) {
+    learn_from_refusal();
+  } else {
+    has_passed_ = true;
+  }
   record_.relay_attempts += verdict.rule.starts_with("relay.") ? 1U : 0U;
   smtp::Judgement judgement;
   switch (verdict.kind) {
@@ -206,6 +214,47 @@ void Session::judge_again_who_came_back(filters::Verdict& verdict) {
   }
   verdict.text.insert(filters::kGreylisted.size(),
                       fmt::format(", try again in {} seconds", answer.left.count()));
+}
+
+void Session::learn_from_refusal() {
+  is_condemned_ = config_->limits.tarpit != 0ms && !has_passed_ &&
+                  facts_.standing == filters::Standing::Stranger && !facts_.is_known_client() &&
+                  inquiry_->judge.is_condemned(facts_);
+}
+
+// A last reply is not kept waiting: it frees the place.
+bool Session::is_to_be_slowed(const smtp::Reply& reply) const {
+  const bool is_refusal = reply.is_permanent_failure() || reply.is_temporary_failure();
+  return is_condemned_ && !has_passed_ && is_refusal && !dialog_.gave_up() &&
+         !context_.admission.is_under_stress(config_->limits);
+}
+
+// What the client sends meanwhile stays in the socket.
+net::Awaitable<void> Session::slow_down() {
+  Tarpit::Place place(context_.tarpit, client_.wait());
+  if (!context_.tarpit.enter(place, config_->limits.tarpit_connections)) {
+    co_return;
+  }
+  ++record_.slowed;
+  const TimePoint end = std::min(SteadyClock::now() + config_->limits.tarpit, session_deadline_);
+  bool goes_on = true;
+  while (goes_on) {
+    const net::Wake wake = co_await client_.nudged(end);
+    const bool is_gone =
+        wake == net::Wake::Abort || (wake == net::Wake::Ready && client_.is_broken());
+    goes_on = !is_gone && wake != net::Wake::Deadline && !place.is_let_go() &&
+              !dialog_.is_shutting_down();
+  }
+  if (place.is_let_go()) {
+    make_room();
+  }
+}
+
+// Under load whoever has nothing to hope for goes first, with the refusal that it waited for.
+void Session::make_room() {
+  record_.ending = filters::Ending::Dropped;
+  record_.ending_detail = "slowed down, and room was needed";
+  dialog_.on_limit(with_id(smtp::make_reply(421, "4.7.0", "too many connections")));
 }
 
 // Late answers count until here, as long as their time is not over.

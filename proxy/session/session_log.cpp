@@ -418,6 +418,9 @@ void SessionLog::end(const SessionFacts& facts, const SessionRecord& record, Tim
     if (record.discarded != 0) {
       line.add_number("discarded", record.discarded);
     }
+    if (record.slowed != 0) {
+      line.add_number("slowed", record.slowed);
+    }
     if (!record.backend.empty()) {
       line.add("backend", record.backend);
     }

@@ -195,6 +195,8 @@ LimitSettings read_limits(conf::Reader section) {
   section.integer("connection_rate", limits.connection_rate, kRates);
   section.integer("message_rate", limits.message_rate, kRates);
   section.integer("recipient_rate", limits.recipient_rate, kRates);
+  section.duration("tarpit", limits.tarpit, {0s, 60s});
+  section.integer("tarpit_connections", limits.tarpit_connections, kConnections);
   section.byte_count("message_size", limits.message_size, kMessageSizes);
   section.integer("recipients", limits.recipients, kRecipients);
   section.integer("transactions", limits.transactions, kCount);

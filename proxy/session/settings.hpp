@@ -82,6 +82,10 @@ struct LimitSettings {
   std::uint32_t connection_rate = 0;
   std::uint32_t message_rate = 0;
   std::uint32_t recipient_rate = 0;
+  // Before each refusal of a client that is refused whatever comes, and for so many at a time; 0:
+  // nobody waits.
+  Milliseconds tarpit = 0s;
+  std::uint32_t tarpit_connections = 100;
   ByteCount message_size{50'000'000};
   std::uint32_t recipients = 1000;      // in one transaction (RFC 5321 4.5.3.1.8: at least 100)
   std::uint32_t transactions = 200;     // in one session

@@ -79,6 +79,7 @@ class Worker {
     }
   }
   const ListWatch& lists() const { return list_watch_; }
+  std::size_t slowed() const { return context_.tarpit.size(); }
   std::size_t visitors() const { return lobby_.size(); }
   // Counts them.
   std::size_t sessions() const { return sessions_.size(); }

@@ -236,6 +236,26 @@ TEST(Rule, OneThatLooksAtTheSenderIsAboutThisMessage) {
   EXPECT_EQ(judge.of_recipient(facts).kind, Verdict::Kind::Pass);
 }
 
+TEST(Rule, CondemnedIsWhoIsRefusedForGoodWhateverItSends) {
+  const auto rules = test::rulebook_of(
+      "[[rule]]\nname = \"sender\"\nsender = '^bad@'\naction = \"refuse\"\n"
+      "[[rule]]\nname = \"home\"\nhelo = '^home'\naction = \"refuse\"\n"
+      "[[rule]]\nname = \"later\"\nhelo = '^later'\nscore = 5\n"
+      "[policy.default]\nposture = \"balanced\"\n"
+      "[policy.default.thresholds]\ndefer = 4\nreject = 10\n");
+  const Judge judge(*rules, *rules->policies.find("default"));
+  SessionFacts facts = facts_of("x.example");
+  facts.sender = Mailbox{"bad", "example.com", ""};
+  EXPECT_TRUE(judge.of_client(facts).refuses());
+  EXPECT_FALSE(judge.is_condemned(facts));
+  facts.sender = Mailbox{"good", "example.com", ""};
+  facts.helo = "later.example";
+  EXPECT_EQ(judge.of_client(facts).kind, Verdict::Kind::Defer);
+  EXPECT_FALSE(judge.is_condemned(facts));
+  facts.helo = "home.example";
+  EXPECT_TRUE(judge.is_condemned(facts));
+}
+
 // Who is refused by a sum that one recipient or sender has added to may reach the next one.
 TEST(Rule, AScoreThatARecipientOrSenderBroughtIsNotTheClients) {
   const auto rules = test::rulebook_of(

@@ -69,9 +69,11 @@ TEST(StatusReport, CountsAsPeopleDo) {
   report.ended = 1;
   report.crashes = 1;
   const std::string text = render(report, Form::Text);
-  EXPECT_THAT(text, HasSubstr("1 session and 2 visitors, "));
+  EXPECT_THAT(text, HasSubstr("1 session and 2 visitors, 0 connections at most\n"));
   EXPECT_THAT(text, HasSubstr("1 session ended; 0 messages delivered; "));
   EXPECT_THAT(text, HasSubstr("0 log lines lost, 1 crash"));
+  report.slowed = 3;
+  EXPECT_THAT(render(report, Form::Text), HasSubstr(" at most; 3 in the tarpit\n"));
   SessionsReport sessions;
   sessions.sessions.push_back({"id", "192.0.2.1:99", "after EHLO", "x", 1, 7});
   EXPECT_THAT(render(sessions, Form::Text), testing::EndsWith("1 session, 0 visitors"));

@@ -102,6 +102,8 @@ commands = 6
 errors = 7
 command_timeout = "11s"
 stress_timeout = "5s"
+tarpit = "8s"
+tarpit_connections = 8
 data_timeout = "12s"
 data_rate = 500
 write_timeout = "13s"
@@ -156,6 +158,8 @@ events = false
   EXPECT_EQ(limits.errors, 7U);
   EXPECT_EQ(limits.command_timeout, 11s);
   EXPECT_EQ(limits.stress_timeout, 5s);
+  EXPECT_EQ(limits.tarpit, 8s);
+  EXPECT_EQ(limits.tarpit_connections, 8U);
   EXPECT_EQ(limits.data_timeout, 12s);
   EXPECT_EQ(limits.data_rate, ByteCount{500});
   EXPECT_EQ(limits.write_timeout, 13s);
