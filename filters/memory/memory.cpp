@@ -178,7 +178,7 @@ void Memory::start() {
 
 void Memory::stop() {
   if (store_) {
-    store_->write(std::exchange(changes_, {}));
+    store_->write(changes_);
     store_->stop();
   }
 }
@@ -205,7 +205,7 @@ std::vector<Store::Line> Memory::tick(Moment now) {
     rewriting_ = Rewriting{*news.rewrite_since, {}};
   }
   rewrite();
-  store_->write(std::exchange(changes_, {}));
+  store_->write(changes_);
   return std::move(news.lines);
 }
 

@@ -18,6 +18,8 @@ using namespace std::chrono_literals;
 constexpr std::chrono::seconds kRest = 1s;
 // How often what another worker has written is looked for.
 constexpr Milliseconds kLook = 5s;
+// Changes whose memory is kept for the next ones: a few times what a tick brings at most.
+constexpr std::size_t kRoomKept = 8192;
 // Clocks and commits are not exact: so much is read or written twice.
 constexpr std::chrono::seconds kOverlap = 10s;
 
@@ -57,7 +59,7 @@ void Store::stop() {
   }
 }
 
-void Store::write(std::vector<Change> changes) {
+void Store::write(std::vector<Change>& changes) {
   if (changes.empty()) {
     return;
   }
@@ -65,14 +67,13 @@ void Store::write(std::vector<Change> changes) {
     const std::lock_guard lock(mutex_);
     if (waiting_.size() + changes.size() > kMostWaiting) {
       is_left_out_ = true;
-      return;
-    }
-    if (waiting_.empty()) {
+    } else if (waiting_.empty()) {
       waiting_.swap(changes);
     } else {
       waiting_.insert(waiting_.end(), changes.begin(), changes.end());
     }
   }
+  changes.clear();
   work_.notify_one();
 }
 
@@ -97,6 +98,9 @@ void Store::run() {
         write_batch(changes);
       }
       changes.clear();
+      if (changes.capacity() > kRoomKept) {
+        changes.shrink_to_fit();
+      }
       read_of_others();
     } catch (const std::exception& error) {
       // Out of memory: what was at hand is asked for again.

@@ -39,7 +39,10 @@ class Store {
   // Writes what waits, if that is possible; the thread has ended then.
   void stop();
 
-  void write(std::vector<Change> changes);
+  // Takes them, and gives the room of those that were written before: the loop and the thread pass
+  // the same few pieces of memory around. To ask the system for new ones would make each of them
+  // wait for the other.
+  void write(std::vector<Change>& changes);
 
   struct Line {
     bool is_trouble = false;
