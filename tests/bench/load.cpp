@@ -200,10 +200,10 @@ net::Awaitable<void> play_at_rate(Load& load) {
     while (load.started < load.plan.count && load.started < due) {
       net::asio::co_spawn(load.loop.io, play(load, load.started++), net::asio::detached);
     }
+    load.all_there = SteadyClock::now();
     timer.expires_after(1ms);
     co_await timer.async_wait(net::kUseTuple);
   }
-  load.all_there = SteadyClock::now();
   if (load.plan.kind == "hold") {
     timer.expires_after(load.plan.stay);
     co_await timer.async_wait(net::kUseTuple);

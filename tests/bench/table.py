@@ -20,7 +20,6 @@ from support.guard import free_port  # noqa: E402
 from support.harness import Failure  # noqa: E402
 from support.jail import Jail  # noqa: E402
 
-HERE = os.path.dirname(os.path.abspath(__file__))
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
 
 
@@ -32,6 +31,7 @@ class Bench:
         self.binary = os.path.abspath(os.path.join(arguments.build, "proxy/smtpguard"))
         self.sink = os.path.abspath(os.path.join(arguments.build, "tests/bench/bench_sink"))
         self.load_program = os.path.abspath(os.path.join(arguments.build, "tests/bench/bench_load"))
+        self.names = os.path.abspath(os.path.join(arguments.build, "tests/bench/bench_names"))
         self.at_end = []
         self.jails = 0
         self.sinks, self.name_servers = {}, {}
@@ -58,7 +58,7 @@ class Bench:
     def name_server(self, delay):
         if delay not in self.name_servers:
             self.name_servers[delay] = free_port()
-            self.start(f"dns-{delay}", [sys.executable, os.path.join(HERE, "name_server.py"), str(self.name_servers[delay]), str(delay)])
+            self.start(f"dns-{delay}", [self.names, str(self.name_servers[delay]), str(delay)])
         return self.name_servers[delay]
 
     def load(self, peer, kind, **options):
