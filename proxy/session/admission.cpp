@@ -46,6 +46,8 @@ std::string_view to_string(Admission::Refusal refusal) {
       return "too many connections from your network";
     case Admission::Refusal::Address:
       return "too many connections from your address";
+    case Admission::Refusal::Memory:
+      return "too little memory at present, please try again";
   }
   return "?";
 }
@@ -66,6 +68,9 @@ Admission::Admission()
 std::variant<Admission::Ticket, Admission::Refusal> Admission::enter(const IpAddress& client,
                                                                      const LimitSettings& limits,
                                                                      Rank rank) {
+  if (is_short_of_memory_ && rank == Rank::Stranger) {
+    return Refusal::Memory;
+  }
   const IpAddress network = network_of(client);
   if (count(networks_, network) >= limits.connections_per_network) {
     return Refusal::Network;
@@ -111,7 +116,7 @@ bool Admission::is_under_stress(const LimitSettings& limits) {
   const std::uint64_t room = room_of(Rank::Stranger, limits);
   const std::uint64_t fifths = is_stressed_ ? 3 : 4;
   is_stressed_ = std::uint64_t{total_} * 5 >= room * fifths;
-  return is_stressed_;
+  return is_stressed_ || is_short_of_memory_;
 }
 
 void Admission::leave(const IpAddress& client) {

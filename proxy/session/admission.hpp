@@ -68,7 +68,7 @@ class Admission {
     Admission* admission_ = nullptr;
   };
 
-  enum class Refusal : std::uint8_t { Total, Network, Address };
+  enum class Refusal : std::uint8_t { Total, Network, Address, Memory };
   // Known: of our own, allow-listed, or remembered as good.
   enum class Rank : std::uint8_t { Stranger, Known };
 
@@ -79,7 +79,11 @@ class Admission {
   // strangers leave a fifth to the known.
   std::optional<BackendPlace> enter_backend(const LimitSettings& limits, std::uint32_t most = 0,
                                             Rank rank = Rank::Known);
-  // From four fifths of what strangers may have, until it is under three fifths again.
+  // Strangers do not come in until this is over.
+  void set_short_of_memory(bool is_short) { is_short_of_memory_ = is_short; }
+  bool is_short_of_memory() const { return is_short_of_memory_; }
+  // From four fifths of what strangers may have, until it is under three fifths again; and while
+  // memory is short.
   bool is_under_stress(const LimitSettings& limits);
   std::uint32_t total() const { return total_; }
   std::uint32_t backends() const { return backends_; }
@@ -101,6 +105,7 @@ class Admission {
   std::uint32_t total_ = 0;
   std::uint32_t backends_ = 0;
   bool is_stressed_ = false;
+  bool is_short_of_memory_ = false;
   Counters addresses_;
   Counters networks_;
 };

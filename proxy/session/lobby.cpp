@@ -112,9 +112,8 @@ void Lobby::look_at(Held visitor) {
   if (is_closed_) {
     return dismiss(std::move(visitor), Ending::Shutdown, "");
   }
-  if (visitor->is_displaced) {
-    return dismiss(std::move(visitor), Ending::Refused,
-                   "too many connections, and you have said nothing");
+  if (const std::string_view why = visitor->displaced_for; !why.empty()) {
+    return dismiss(std::move(visitor), Ending::Refused, why);
   }
   if (visitor->proxy_header) {
     return read_proxy_header(std::move(visitor));
@@ -202,16 +201,17 @@ std::variant<Admission::Ticket, Admission::Refusal> Lobby::find_place(Visitor& v
   const auto rank = is_known ? Admission::Rank::Known : Admission::Rank::Stranger;
   auto place = context_.admission.enter(visitor.client.address, limits, rank);
   const auto* refusal = std::get_if<Admission::Refusal>(&place);
-  if (refusal != nullptr && *refusal == Admission::Refusal::Total && is_known && make_room()) {
+  if (refusal != nullptr && *refusal == Admission::Refusal::Total && is_known &&
+      make_room("too many connections, and you have said nothing")) {
     return context_.admission.enter(visitor.client.address, limits, rank);
   }
   return place;
 }
 
-bool Lobby::make_room() {
+bool Lobby::make_room(std::string_view why) {
   for (Visitor& visitor : visitors_) {
-    if (visitor.inquiry && !visitor.is_displaced && !visitor.is_greeted_at_once()) {
-      visitor.is_displaced = true;
+    if (visitor.inquiry && visitor.displaced_for.empty() && !visitor.is_greeted_at_once()) {
+      visitor.displaced_for = why;
       visitor.ticket = Admission::Ticket();
       visitor.cancel();
       return true;

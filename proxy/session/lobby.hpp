@@ -34,6 +34,8 @@ class Lobby {
   void receive(net::Socket socket, const Endpoint& client,
                std::shared_ptr<const ListenerSettings> listener);
 
+  // Sends a stranger away that has said nothing, the one that waits longest. False: there is none.
+  bool make_room(std::string_view why);
   // Everybody gets 421; nobody is let in any more.
   void close();
 
@@ -77,7 +79,7 @@ class Lobby {
     std::unique_ptr<Inquiry> inquiry;  // since admission
     TimePoint deadline;
     bool is_expired = false;
-    bool is_displaced = false;  // by a known client, for which there was no room
+    std::string_view displaced_for;  // why it has to go, in words that never end; empty: it has not
   };
   using Visitors = boost::intrusive::list<
       Visitor,
@@ -95,8 +97,6 @@ class Lobby {
   void admit(Held visitor);
   std::string block_of(const Visitor& visitor, const filters::SessionFacts& facts);
   std::variant<Admission::Ticket, Admission::Refusal> find_place(Visitor& visitor);
-  // Sends a stranger away that has said nothing, the one that waits longest. False: there is none.
-  bool make_room();
   void tell_stress();
   void greet(Held visitor);
   void on_early_window(Held visitor);

@@ -406,6 +406,12 @@ void Session::stop_gently() {
   client_.wait().nudge();
 }
 
+void Session::give_way() {
+  record_.ending = Ending::Refused;
+  record_.ending_detail = "too little memory";
+  stop_gently();
+}
+
 void Session::stop_now() {
   client_.wait().abort();
 }

@@ -50,6 +50,14 @@ class Session : public boost::intrusive::list_base_hook<
   // SIGINT, or the end of the patience for it.
   void stop_now();
 
+  // Whether it is a stranger's, with no message on the way, and nobody has asked it to go yet.
+  bool may_give_way(bool has_spoken) const {
+    return has_spoken == dialog_.has_begun() && !facts_.is_known_client() && body_ == nullptr &&
+           !dialog_.is_shutting_down();
+  }
+  // Memory is short: the transaction in hand may end, then 421.
+  void give_way();
+
   // run() ended by an exception: the summary is due all the same.
   void finish_crashed();
 

@@ -51,6 +51,7 @@ constexpr conf::Range<std::uint32_t> kRates{0, 1'000'000};
 // right.
 constexpr conf::Range<std::uint32_t> kRecipients{1, 100'000};
 constexpr conf::Range<ByteCount> kDataRates{ByteCount{0}, ByteCount{1'000'000}};
+constexpr ByteCount kLeastMemory{4'000'000};
 constexpr conf::Range<ByteCount> kMessageSizes{ByteCount{64'000}, ByteCount{10'000'000'000}};
 
 CidrSet read_proxy_from(conf::Reader& section) {
@@ -195,6 +196,12 @@ LimitSettings read_limits(conf::Reader section) {
   section.integer("connection_rate", limits.connection_rate, kRates);
   section.integer("message_rate", limits.message_rate, kRates);
   section.integer("recipient_rate", limits.recipient_rate, kRates);
+  section.byte_count("memory", limits.memory, {ByteCount{0}, ByteCount{1'000'000'000'000}});
+  if (to_number(limits.memory) != 0 && limits.memory < kLeastMemory) {
+    section.error("memory",
+                  "found less than 4MB, which the worker needs for itself; allowed: 0 (no "
+                  "ceiling) or more than that, such as \"256MB\"");
+  }
   section.duration("tarpit", limits.tarpit, {0s, 60s});
   section.integer("tarpit_connections", limits.tarpit_connections, kConnections);
   section.byte_count("message_size", limits.message_size, kMessageSizes);

@@ -82,6 +82,7 @@ struct LimitSettings {
   std::uint32_t connection_rate = 0;
   std::uint32_t message_rate = 0;
   std::uint32_t recipient_rate = 0;
+  ByteCount memory{0};  // of the worker's heap; 0: no ceiling
   // Before each refusal of a client that is refused whatever comes, and for so many at a time; 0:
   // nobody waits.
   Milliseconds tarpit = 0s;

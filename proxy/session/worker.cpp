@@ -80,7 +80,11 @@ Worker::Worker(SessionLog& log, std::shared_ptr<const RuntimeConfig> config,
                 }),
       context_{io_, wheel_, admission_, log, resolver_, list_watch_, spf_book_, std::move(config),
                {},  {},     {},         {},  {},        nullptr},
-      lobby_(context_, [this](Arrival arrival) { begin_session(std::move(arrival)); }) {
+      lobby_(context_, [this](Arrival arrival) { begin_session(std::move(arrival)); }),
+      memory_ceiling_(
+          wheel_, admission_, log.daemon(),
+          [this] { return to_number(context_.config->limits.memory); }, heap_in_use,
+          [this](std::size_t at_most) { return send_away(at_most); }) {
   meter_.call_on_answer([this](const std::string& zone, const dns::Answer& answer,
                                Milliseconds took) { list_watch_.on_answer(zone, answer, took); });
   context_.watch_backends = [this] { learn_capabilities(); };
@@ -207,6 +211,23 @@ void Worker::begin_session(Arrival arrival) {
                       [this, owned = std::move(session)](const std::exception_ptr& crash) mutable {
                         session_ended(std::move(owned), crash);
                       });
+}
+
+// Who has said nothing yet can be done without before who has; the known stay.
+std::size_t Worker::send_away(std::size_t at_most) {
+  std::size_t gone = 0;
+  while (gone < at_most && lobby_.make_room("too little memory at present, please try again")) {
+    ++gone;
+  }
+  for (const bool has_spoken : {false, true}) {
+    for (Session& session : sessions_) {
+      if (gone < at_most && session.may_give_way(has_spoken)) {
+        session.give_way();
+        ++gone;
+      }
+    }
+  }
+  return gone;
 }
 
 void Worker::session_ended(std::unique_ptr<Session> session, const std::exception_ptr& crash) {

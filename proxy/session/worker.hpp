@@ -20,6 +20,7 @@
 #include "proxy/session/list_watch.hpp"
 #include "proxy/session/listener.hpp"
 #include "proxy/session/lobby.hpp"
+#include "proxy/session/memory_ceiling.hpp"
 #include "proxy/session/session.hpp"
 
 namespace smtpguard::session {
@@ -96,6 +97,7 @@ class Worker {
 
   void begin_session(Arrival arrival);
   void serve(Listener& listener);
+  std::size_t send_away(std::size_t at_most);
   void session_ended(std::unique_ptr<Session> session, const std::exception_ptr& crash);
   void recover();
   void watch_lists();
@@ -122,6 +124,7 @@ class Worker {
   boost::intrusive::list<Session, boost::intrusive::constant_time_size<false>> sessions_;
   net::SocketWait learning_{wheel_};
   Patience patience_{*this};
+  MemoryCeiling memory_ceiling_;
   std::optional<Milliseconds> drain_time_;
   TimePoint retired_at_{};
   bool is_learning_ = false;

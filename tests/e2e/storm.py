@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""More connections than there is room for: known clients get in all the same, strangers who say nothing make room, and who has
+"""More connections than there is room or memory for: known clients get in all the same, strangers who say nothing make room, and who has
 been greeted and says nothing is sent away soon. Loopback only.
 """
+import resource
 import socket
 import time
 
@@ -11,6 +12,7 @@ from support.harness import Suite, expect, wait_until
 from support.smtp_client import RawClient
 
 ROOM = 20
+MANY = 6000  # visitors that take more than the ceiling surely
 KNOWN = "127.9.9.9"
 
 
@@ -83,6 +85,28 @@ def silent_after_greeting(guard, _backend):
     guard.log.wait_for("strangers have 5m for a command again", mark)
 
 
+def over_the_ceiling(guard, backend):
+    """Silent visitors take more memory than limits.memory: strangers make room and stay outside, the known go on."""
+    mark = guard.log.mark()
+    visitors = []
+    while not guard.log.find("more than limits.memory", mark):
+        expect(len(visitors) < MANY, f"{MANY} visitors take less than the ceiling")
+        visitors += [stranger(guard, number) for number in range(250)]
+        time.sleep(0.1)
+    late = stranger(guard, 251)
+    said = heard(late)
+    expect(said.startswith("421 4.7.0 ") and "too little memory at present" in said, f"a stranger heard: {said!r}")
+    before = len(backend.accepted())
+    deliver(guard)
+    expect(len(backend.accepted()) == before + 1, "the known client's message did not arrive")
+    said = heard(visitors[0])
+    expect("421 4.7.0 " in said and "too little memory" in said, f"who waited longest heard: {said!r}")
+    for visitor in [late, *visitors]:
+        visitor.close()
+    guard.log.wait_for("strangers may come again", mark)
+    print(f"  {len(visitors)} visitors: {guard.log.find('more than limits.memory', mark)[0]}")
+
+
 def main():
     suite = Suite("storm", __doc__)
     backend = ScriptedBackend().start()
@@ -95,10 +119,18 @@ def main():
         return Guard(suite, name, [("127.0.0.1", free_port())], backend.address, sections={**shared, **policy})
 
     slow, quick = guard_for("guard-slow", "8s"), guard_for("guard-quick", "1s")
-    if suite.case("start", lambda: (slow.start(), quick.start()), always=True):
+    # Their own files are no part of what is tested here.
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    many = {"connections": str(MANY), "connections_per_address": str(MANY), "connections_per_network": str(MANY),
+            "memory": '"4MB"'}
+    small = Guard(suite, "guard-small", [("127.0.0.1", free_port())], backend.address,
+                  sections={**shared, "limits": many, "policy.default": {"greet_delay": '"60s"', "greet_max": '"60s"'}})
+    if suite.case("start", lambda: (slow.start(), quick.start(), small.start()), always=True):
         suite.case("full-of-silent", full_of_silent, slow, backend)
         suite.case("silent-after-greeting", silent_after_greeting, quick, backend)
-        for guard in (slow, quick):
+        suite.case("over-the-ceiling", over_the_ceiling, small, backend)
+        for guard in (slow, quick, small):
             suite.case("stop/" + guard.folder.rsplit("/", 1)[-1], guard.stop, always=True)
     suite.finish()
 

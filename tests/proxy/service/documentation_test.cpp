@@ -85,6 +85,7 @@ TEST(Sample, ShowsTheDefaultsOfTheStructs) {
   EXPECT_EQ(limits.errors, limits_default.errors);
   EXPECT_EQ(limits.command_timeout, limits_default.command_timeout);
   EXPECT_EQ(limits.stress_timeout, limits_default.stress_timeout);
+  EXPECT_EQ(limits.memory, limits_default.memory);
   EXPECT_EQ(limits.tarpit, limits_default.tarpit);
   EXPECT_EQ(limits.tarpit_connections, limits_default.tarpit_connections);
   EXPECT_EQ(limits.data_timeout, limits_default.data_timeout);

@@ -102,6 +102,7 @@ commands = 6
 errors = 7
 command_timeout = "11s"
 stress_timeout = "5s"
+memory = "256MB"
 tarpit = "8s"
 tarpit_connections = 8
 data_timeout = "12s"
@@ -161,6 +162,7 @@ events = false
   EXPECT_EQ(limits.tarpit, 8s);
   EXPECT_EQ(limits.tarpit_connections, 8U);
   EXPECT_EQ(limits.data_timeout, 12s);
+  EXPECT_EQ(limits.memory, ByteCount{256'000'000});
   EXPECT_EQ(limits.data_rate, ByteCount{500});
   EXPECT_EQ(limits.write_timeout, 13s);
   EXPECT_EQ(limits.session_timeout, 14s);
