@@ -78,14 +78,15 @@ std::string from_json(std::string_view object) {
   bool is_metadata = false;
   Members members(object);
   while (const auto member = members.next()) {
+    const std::string_view value = trim(member->value);
     if (member->name == "cidr") {
-      network = member->value;
+      network = value;
     } else if (member->name == "sblid") {
-      label = member->value;
+      label = value;
     } else if (member->name == "asn") {
-      number = member->value;
+      number = value;
     } else if (member->name == "type") {
-      is_metadata = member->value == "metadata";
+      is_metadata = value == "metadata";
     }
   }
   if (!network.empty()) {

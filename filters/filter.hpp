@@ -36,7 +36,8 @@ class Filter {
   // Reports what is found so far. Called again and again: what it reports once with the same facts
   // it reports always.
   virtual void judge(const SessionFacts& facts, Findings& findings) const = 0;
-  // Whether judge() may report just now what ends a session at once: cheap, asked at every command.
+  // Whether judge() may report what ends a session at once, or does more than refuse: cheap, asked
+  // at every command. What follows from the DNS counts as well, whether it was asked or not.
   virtual bool may_end_session(const SessionFacts& /*facts*/) const { return false; }
   // The lowest score that questions still open could bring; 0 or less.
   virtual std::int32_t hope(const SessionFacts& /*facts*/) const { return 0; }

@@ -47,7 +47,10 @@ bool Judge::is_past_saving(const SessionFacts& facts) const {
   }
   const Verdict by_conduct =
       judge_by(of_listener_, {rules_.chain->judge_as(Standing::Trusted, facts), false, 0});
-  return by_conduct.kind >= Verdict::Kind::Refuse && by_conduct.rule != kScoreRule;
+  // Something harder may follow from an answer.
+  const bool may_become_worse = by_conduct.kind != Verdict::Kind::Drop && may_drop(facts);
+  return by_conduct.kind >= Verdict::Kind::Refuse && by_conduct.rule != kScoreRule &&
+         !may_become_worse;
 }
 
 bool Judge::may_be_saved(const SessionFacts& facts) const {
@@ -64,7 +67,9 @@ bool Judge::may_be_saved(const SessionFacts& facts) const {
 bool Judge::is_condemned(const SessionFacts& facts) const {
   const Findings findings = about_client(rules_.chain->judge(facts));
   const Verdict verdict = judge(of_listener_.policy, {findings, false, rules_.chain->hope(facts)});
-  return verdict.kind == Verdict::Kind::Refuse || verdict.kind == Verdict::Kind::Drop;
+  const bool is_for_good = verdict.code >= 500 && !rules_.policies.has_choice();
+  return is_for_good &&
+         (verdict.kind == Verdict::Kind::Refuse || verdict.kind == Verdict::Kind::Drop);
 }
 
 Verdict Judge::of_recipient(const SessionFacts& facts) {

@@ -19,7 +19,7 @@ class Judge {
   // Of the client alone, as if every open answer were in its favour: what is refused here is
   // refused whatever comes. Such a client is condemned: its MAIL costs no backend connection.
   Verdict of_client(const SessionFacts& facts) const;
-  // Whether the verdict on the client could be Drop; cheap, unlike the verdict.
+  // Whether the verdict on the client could be Drop or Discard; cheap, unlike the verdict.
   bool may_drop(const SessionFacts& facts) const;
   // Refused for its conduct, by a test that refuses alone: no answer of the DNS would change that,
   // so none is asked for. A storm of early talkers costs no look-ups.

@@ -261,8 +261,9 @@ class Rules final : public Filter {
   }
 
   bool may_end_session(const SessionFacts& /*facts*/) const override {
-    return std::any_of(rules_.begin(), rules_.end(),
-                       [](const Rule& rule) { return rule.action == Action::Drop; });
+    return std::any_of(rules_.begin(), rules_.end(), [](const Rule& rule) {
+      return rule.action == Action::Drop || rule.action == Action::Discard;
+    });
   }
 
   std::int32_t hope(const SessionFacts& facts) const override {

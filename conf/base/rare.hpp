@@ -1,7 +1,7 @@
 // Rare — a value that most owners never have: one pointer while it is absent, on the heap once it
 // is there. Owns: the value; copies copy it.   Called by: what a session holds while it idles
-// (DESIGN budget: 4 KB), instead of std::optional.   Fails: never; *empty is undefined, as with
-// std::optional.
+// (DESIGN budget: 4 KB), instead of std::optional.   Fails: as
+// new does; *empty is undefined, as with std::optional.
 #pragma once
 
 #include <memory>

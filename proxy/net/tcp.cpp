@@ -81,6 +81,12 @@ Io write_some(Socket& socket, std::string_view bytes) {
   }
 }
 
+void drop_urgent_data(Socket& socket) {
+  char byte = 0;
+  while (::recv(socket.native_handle(), &byte, 1, MSG_OOB | MSG_DONTWAIT) > 0) {
+  }
+}
+
 bool is_broken(Socket& socket) {
   pollfd state{socket.native_handle(), 0, 0};
   return ::poll(&state, 1, 0) != 0;  // what is not asked for: POLLERR, POLLHUP, POLLNVAL

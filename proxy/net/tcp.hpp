@@ -36,6 +36,8 @@ Io read_some(Socket& socket, std::span<char> into);
 // Leaves what it read in the socket.
 Io peek_some(Socket& socket, std::span<char> into);
 Io write_some(Socket& socket, std::string_view bytes);
+// What came with the urgent flag: SMTP has no use for it.
+void drop_urgent_data(Socket& socket);
 // Reset, or closed in both directions; a close of the client's side alone is not.
 bool is_broken(Socket& socket);
 

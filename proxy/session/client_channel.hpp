@@ -34,8 +34,12 @@ class ClientChannel {
   net::Awaitable<Fill> fill(TimePoint deadline, bool read_at_once, std::size_t at_most);
   // Waits for a nudge alone; what the client sends meanwhile stays in the socket.
   net::Awaitable<net::Wake> nudged(TimePoint deadline) { return wait_.nudged(socket_, deadline); }
-  // nudged() also ends for what is no end at all: urgent data (EPOLLPRI).
-  bool is_broken() { return net::is_broken(socket_); }
+  // nudged() also ends for what is no end at all: urgent data (EPOLLPRI), which is thrown away, or
+  // the next wait would end at once as well.
+  bool is_broken() {
+    net::drop_urgent_data(socket_);
+    return net::is_broken(socket_);
+  }
   // What fill() got. Valid until the next co_await; what is not used must be given to keep().
   std::string_view take();
   void keep(std::string_view rest);

@@ -22,9 +22,10 @@ using namespace std::chrono_literals;
 
 constexpr Milliseconds kProxyHeaderTime = 5s;  // as Postfix's smtpd_upstream_proxy_timeout
 constexpr std::size_t kPeeked = 4096;
-// Who talks at once is here by then, and the DNS need not be asked about it. Nobody waits longer
-// for it: the answers are due at the end of the early window.
+// Who talks at once is here by then (or at the wheel's next tick), and the DNS need not be asked
+// about it. Who is to wait so long anyway waits no longer for it.
 constexpr Milliseconds kQuestionsAfter = 25ms;
+constexpr Milliseconds kWorthPuttingOff = 1s;
 
 }  // namespace
 
@@ -223,7 +224,8 @@ bool Lobby::make_room(std::string_view why) {
 void Lobby::tell_stress() {
   const LimitSettings& limits = context_.config->limits;
   const bool is_stressed = context_.admission.is_under_stress(limits);
-  if (is_stressed == is_stress_told_) {
+  // Of memory its ceiling tells.
+  if (is_stressed == is_stress_told_ || context_.admission.is_short_of_memory()) {
     return;
   }
   is_stress_told_ = is_stressed;
@@ -285,14 +287,18 @@ void Lobby::greet(Held visitor) {
       waiting.cancel();
     }
   });
-  const TimePoint deadline = visitor->named + std::min(kQuestionsAfter, greeting.greet_delay);
+  const bool is_put_off = greeting.greet_delay >= kWorthPuttingOff;
+  if (!is_put_off) {
+    ask_once(inquiry, visitor->named);
+  }
+  const TimePoint deadline = visitor->named + (is_put_off ? kQuestionsAfter : greeting.greet_delay);
   wait(std::move(visitor), deadline);
 }
 
 // All questions about the client are asked while it waits.
-void Lobby::ask_once(Inquiry& inquiry, TimePoint now) {
+void Lobby::ask_once(Inquiry& inquiry, TimePoint since) {
   if (!std::exchange(inquiry.has_asked, true)) {
-    inquiry.pursue(now);
+    inquiry.pursue(since);
   }
 }
 
@@ -310,7 +316,7 @@ void Lobby::on_early_window(Held visitor) {
                                                 : SteadyClock::now();
       const TimePoint window_end = visitor->named + visitor->greeting().greet_delay;
       const TimePoint last = visitor->named + visitor->greeting().greet_max;
-      ask_once(inquiry, now);
+      ask_once(inquiry, visitor->named);
       if (visitor->is_greeted_at_once()) {
         break;
       }
@@ -341,7 +347,7 @@ void Lobby::on_early_window(Held visitor) {
 
 void Lobby::let_in(Held visitor) {
   Inquiry& inquiry = *visitor->inquiry;
-  ask_once(inquiry, SteadyClock::now());
+  ask_once(inquiry, visitor->named);
   inquiry.investigation.call_when_answered(nullptr);
   inquiry.investigation.call_with_each_answer(nullptr);
   if (inquiry.facts.remembered.is_known_good) {

@@ -100,7 +100,7 @@ class Lobby {
   void tell_stress();
   void greet(Held visitor);
   void on_early_window(Held visitor);
-  static void ask_once(Inquiry& inquiry, TimePoint now);
+  static void ask_once(Inquiry& inquiry, TimePoint since);
   void let_in(Held visitor);
   void dismiss(Held visitor, filters::Ending ending, std::string_view detail);
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <exception>
+#include <string>
 
 #ifdef __GLIBC__
 #include <malloc.h>
@@ -50,7 +51,8 @@ void MemoryCeiling::look() {
     return;
   }
   const std::uint64_t bound = was_short ? ceiling - ceiling / kFreeAgain : ceiling;
-  const bool is_short = ceiling != 0 && *used > bound;
+  // With nobody here it is not clients who take it, and nothing would come of their staying away.
+  const bool is_short = ceiling != 0 && *used > bound && (admission_.total() != 0 || !was_short);
   admission_.set_short_of_memory(is_short);
   if (is_short != was_short) {
     tell(is_short, *used, ceiling);
@@ -64,12 +66,14 @@ void MemoryCeiling::tell(bool is_short, std::uint64_t used, std::uint64_t ceilin
   constexpr double kMegabyte = 1'000'000;
   const double megabytes = static_cast<double>(used) / kMegabyte;
   if (is_short) {
-    log_.warning(
-        fmt::format("{:.1f} MB of memory, more than limits.memory ({:.1f} MB): strangers are "
-                    "turned away, and those who are here make room, the silent first",
-                    megabytes, static_cast<double>(ceiling) / kMegabyte));
+    log_.warning(fmt::format(
+        "clients take {:.1f} MB of memory, more than limits.memory ({:.1f} MB): strangers are "
+        "turned away, and those who are here make room, the silent first",
+        megabytes, static_cast<double>(ceiling) / kMegabyte));
   } else {
-    log_.info(fmt::format("{:.1f} MB of memory: strangers may come again", megabytes));
+    const std::string how_much = ceiling == 0 ? "no ceiling of memory any more"
+                                              : fmt::format("{:.1f} MB of memory", megabytes);
+    log_.info(how_much + ": strangers may come again");
   }
 }
 

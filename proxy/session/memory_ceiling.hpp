@@ -1,6 +1,6 @@
-// MemoryCeiling — keeps the worker's heap under limits.memory: once a second it looks, and while it
-// is over the ceiling no stranger comes in, and strangers go: the silent first.
-// Owns: its place in the wheel, and whether it is over.   Called by: Worker; one per worker.
+// MemoryCeiling — keeps what clients take of the worker's heap under limits.memory: once a second
+// it looks, and while it is over the ceiling no stranger comes in, and strangers go: the silent
+// first. Owns: its place in the wheel, and whether it is over.   Called by: Worker; one per worker.
 // Fails: never. Where the system does not tell how much memory is in use there is no ceiling.
 #pragma once
 
@@ -23,6 +23,7 @@ class MemoryCeiling final : private net::DeadlineWheel::Entry {
  public:
   // As it is now: a reload may change it. 0: there is none.
   using Ceiling = std::function<std::uint64_t()>;
+  // What clients take.
   using InUse = std::function<std::optional<std::uint64_t>()>;
   // Sends away at most so many, in the order in which they can be done without; how many went.
   using SendAway = std::function<std::size_t(std::size_t)>;

@@ -349,7 +349,8 @@ void Session::finish() {
   } else if (dialog_.has_quit()) {
     record_.ending = Ending::Quit;
   } else if (record_.ending == Ending::ClientClosed && dialog_.is_shutting_down()) {
-    record_.ending = Ending::Shutdown;
+    record_.ending = gives_way_ ? Ending::Refused : Ending::Shutdown;
+    record_.ending_detail = gives_way_ ? "too little memory" : record_.ending_detail;
   } else if (record_.ending == Ending::ClientClosed) {
     record_.ending = Ending::Abuse;
     if (record_.ending_detail.empty()) {
@@ -407,8 +408,7 @@ void Session::stop_gently() {
 }
 
 void Session::give_way() {
-  record_.ending = Ending::Refused;
-  record_.ending_detail = "too little memory";
+  gives_way_ = true;
   stop_gently();
 }
 

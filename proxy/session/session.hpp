@@ -159,6 +159,7 @@ class Session : public boost::intrusive::list_base_hook<
   bool body_reply_is_due_ = false;
   bool is_discarded_ = false;  // and the reply is about a message that was thrown away
   bool is_ended_ = false;
+  bool gives_way_ = false;     // memory is short, and it was asked to go
   bool has_passed_ = false;    // some recipient may have its message
   bool is_condemned_ = false;  // and none ever will
 };

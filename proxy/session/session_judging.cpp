@@ -222,10 +222,11 @@ void Session::learn_from_refusal() {
                   inquiry_->judge.is_condemned(facts_);
 }
 
-// A last reply is not kept waiting: it frees the place.
+// A last reply is not kept waiting: it frees the place. Nor is a backend kept for it.
 bool Session::is_to_be_slowed(const smtp::Reply& reply) const {
   const bool is_refusal = reply.is_permanent_failure() || reply.is_temporary_failure();
   return is_condemned_ && !has_passed_ && is_refusal && !dialog_.gave_up() &&
+         !dialog_.is_shutting_down() && !backend_.is_connected() &&
          !context_.admission.is_under_stress(config_->limits);
 }
 
@@ -254,7 +255,7 @@ net::Awaitable<void> Session::slow_down() {
 void Session::make_room() {
   record_.ending = filters::Ending::Dropped;
   record_.ending_detail = "slowed down, and room was needed";
-  dialog_.on_limit(with_id(smtp::make_reply(421, "4.7.0", "too many connections")));
+  dialog_.on_limit(smtp::make_reply(421, "4.7.0", "too many connections"));
 }
 
 // Late answers count until here, as long as their time is not over.

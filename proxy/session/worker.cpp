@@ -26,6 +26,9 @@ using namespace std::chrono_literals;
 constexpr Milliseconds kLearnEvery = 5s;
 // How soon a worker that retires finds out that nobody is left.
 constexpr Milliseconds kRetiredLook = 250ms;
+// What a record of the memory and a cached answer take at most, all told.
+constexpr std::uint64_t kRecordSize = 128;
+constexpr std::uint64_t kCachedAnswerSize = 1024;
 // Memory ran out in the loop itself: others may give some back meanwhile.
 constexpr Milliseconds kRecovery = 100ms;
 
@@ -83,7 +86,8 @@ Worker::Worker(SessionLog& log, std::shared_ptr<const RuntimeConfig> config,
       lobby_(context_, [this](Arrival arrival) { begin_session(std::move(arrival)); }),
       memory_ceiling_(
           wheel_, admission_, log.daemon(),
-          [this] { return to_number(context_.config->limits.memory); }, heap_in_use,
+          [this] { return to_number(context_.config->limits.memory); },
+          [this] { return memory_of_clients(); },
           [this](std::size_t at_most) { return send_away(at_most); }) {
   meter_.call_on_answer([this](const std::string& zone, const dns::Answer& answer,
                                Milliseconds took) { list_watch_.on_answer(zone, answer, took); });
@@ -213,8 +217,20 @@ void Worker::begin_session(Arrival arrival) {
                       });
 }
 
+// What is kept for later has bounds of its own and does not go when clients do.
+std::optional<std::uint64_t> Worker::memory_of_clients() const {
+  const auto used = heap_in_use();
+  if (!used) {
+    return std::nullopt;
+  }
+  const std::uint64_t records = context_.memory == nullptr ? 0 : context_.memory->table().size();
+  const std::uint64_t kept = records * kRecordSize + resolver_.size() * kCachedAnswerSize;
+  return *used - std::min(*used, kept);
+}
+
 // Who has said nothing yet can be done without before who has; the known stay.
 std::size_t Worker::send_away(std::size_t at_most) {
+  context_.tarpit.let_go();
   std::size_t gone = 0;
   while (gone < at_most && lobby_.make_room("too little memory at present, please try again")) {
     ++gone;

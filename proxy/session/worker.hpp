@@ -98,6 +98,7 @@ class Worker {
   void begin_session(Arrival arrival);
   void serve(Listener& listener);
   std::size_t send_away(std::size_t at_most);
+  std::optional<std::uint64_t> memory_of_clients() const;
   void session_ended(std::unique_ptr<Session> session, const std::exception_ptr& crash);
   void recover();
   void watch_lists();

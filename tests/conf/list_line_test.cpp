@@ -27,6 +27,7 @@ TEST(ListLine, ReadsEachUsualForm) {
                "1.10.16.0/20 SBL256894"},
            Row{R"( { "rir" : "apnic", "cidr" : "2001:db8::/32" } )", "2001:db8::/32", 2},
            Row{R"({"asn":204007,"rir":"ripencc","asname":"NAME, #1 \"x\" cidr"})", "asn:204007"},
+           Row{R"( {"cidr":"  192.0.2.0/24 ","sblid":" SBL1 "})", "192.0.2.0/24 SBL1", 2},
            Row{R"({"type":"metadata","timestamp":1700000000,"size":86})", ""},
            Row{R"({"something":"else"})", R"({"something":"else"})"},
            Row{"{\"cidr", "{\"cidr"},

@@ -67,6 +67,14 @@ TEST(EarlyTalker, IsPastSavingWhereNoAnswerCouldHelp) {
             false},
            {"[policy.default]\nposture = \"strict\"\n[access]\nobserve = [\"192.0.2.0/24\"]\n",
             false},
+           // What is harder than a refusal may follow from a name, or from the sum.
+           {"[policy.default]\nposture = \"strict\"\n[[rule]]\nname = \"r\"\naction = \"drop\"\n"
+            "ptr = \"x\"\n",
+            false},
+           {"[policy.default]\nposture = \"strict\"\n[[rule]]\nname = \"r\"\naction = "
+            "\"discard\"\nptr = \"x\"\n",
+            false},
+           {"[policy.default]\nposture = \"strict\"\nthresholds.drop = 50\n", false},
            {"[policy.default]\nposture = \"strict\"\n[access]\ndeny = [\"ptr:.foe.example\"]\n",
             true}}) {
     const auto rules = test::rulebook_of(toml);

@@ -74,6 +74,7 @@ TEST_F(MemoryCeilingTest, AboveItStrangersMakeRoomAndTheKnownComeIn) {
 }
 
 TEST_F(MemoryCeilingTest, ItIsOverOnceAnEighthIsFree) {
+  const auto somebody = admission_.enter(IpAddress::parse("198.51.100.7").value(), LimitSettings());
   look_at(9'000'000);
   look_at(7'500'000);
   EXPECT_FALSE(comes_in(Admission::Rank::Stranger)) << "not free enough";
@@ -82,6 +83,12 @@ TEST_F(MemoryCeilingTest, ItIsOverOnceAnEighthIsFree) {
   EXPECT_TRUE(comes_in(Admission::Rank::Stranger));
   EXPECT_THAT(lines_, ElementsAre(HasSubstr("strangers are turned away"),
                                   HasSubstr("strangers may come again")));
+}
+
+TEST_F(MemoryCeilingTest, ItIsOverWhenNobodyIsHere) {
+  look_at(9'000'000);
+  look_at(9'000'000);
+  EXPECT_TRUE(comes_in(Admission::Rank::Stranger)) << "their staying away would change nothing";
 }
 
 TEST_F(MemoryCeilingTest, ReloadMayTakeItAway) {
