@@ -57,6 +57,16 @@ Findings Chain::judge_as(Standing standing, const SessionFacts& facts) const {
   return findings;
 }
 
+Findings Chain::judge_by(std::string_view filter, const SessionFacts& facts) const {
+  Findings findings;
+  for (const Link& link : links_) {
+    if (link.kind->name == filter && is_in_scope(link.kind->scope, facts.standing)) {
+      link.filter->judge(facts, findings);
+    }
+  }
+  return findings;
+}
+
 bool Chain::may_end_session(const SessionFacts& facts) const {
   return std::any_of(links_.begin(), links_.end(), [&](const Link& link) {
     return is_in_scope(link.kind->scope, facts.standing) && link.filter->may_end_session(facts);

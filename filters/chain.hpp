@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "filters/filter.hpp"
@@ -25,6 +26,8 @@ class Chain {
   Findings judge(const SessionFacts& facts) const { return judge_as(facts.standing, facts); }
   // As if the client had another standing: Trusted is its conduct alone.
   Findings judge_as(Standing standing, const SessionFacts& facts) const;
+  // What the filter of that name finds, alone.
+  Findings judge_by(std::string_view filter, const SessionFacts& facts) const;
   // Whether any of it may end the session at once.
   bool may_end_session(const SessionFacts& facts) const;
   // By how much the sum could still fall through answers that are open; 0 or less.

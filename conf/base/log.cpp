@@ -23,13 +23,19 @@ namespace {
 
 constexpr const char* kIdent = "smtpguard";
 
-std::string with_prefix(std::string_view line) {
-  std::string out = utc_timestamp();
-  out += ' ';
-  out += kIdent;
-  out += '[' + std::to_string(getpid()) + "]: ";
-  out += line;
-  return out;
+// More than that does not wait for the end of a turn.
+constexpr std::size_t kMostGathered = 64 * 1024;
+
+// "2026-11-23T21:56:29.123Z smtpguard[123]: "; of this process, which did not fork since.
+void append_prefix(std::string& out) {
+  thread_local std::string who;
+  thread_local pid_t known = 0;
+  if (const pid_t pid = getpid(); pid != known) {
+    who = std::string(" ") + kIdent + '[' + std::to_string(pid) + "]: ";
+    known = pid;
+  }
+  out += utc_timestamp();
+  out += who;
 }
 
 // A write to a file does not wait for a reader.
@@ -45,78 +51,127 @@ bool would_block(int descriptor) {
   return ::poll(&watched, 1, 0) == 0;
 }
 
-// Lines on a descriptor. One write() a line, so that lines of several processes do not mix; one
-// that may block is written in pieces of PIPE_BUF.
+// Lines on a descriptor. Whole lines with each write(), so that those of several processes do not
+// mix; where it may block, in pieces of PIPE_BUF.
 class LineWriter {
  public:
   explicit LineWriter(bool may_block) : may_block_(may_block) {}
 
-  bool write(int descriptor, std::string line) {
+  // Lines, each with its end. Gives how many of them were lost.
+  std::uint64_t write(int descriptor, std::string_view lines) {
     // Of the last line only a part arrived (disk or pipe full): what follows must not continue it.
-    if (is_in_mid_line_) {
-      line.insert(line.begin(), '\n');
+    if (is_in_mid_line_ && !lines.empty() && !write_some(descriptor, "\n")) {
+      return lines_in(lines);
     }
-    line += '\n';
-    std::string_view rest = line;
-    while (!rest.empty()) {
-      if (may_block_ && would_block(descriptor)) {
-        return false;
+    while (!lines.empty()) {
+      const std::size_t count = write_some(descriptor, lines);
+      if (count == 0) {
+        return lines_in(lines);
       }
-      const std::size_t piece =
-          may_block_ ? std::min<std::size_t>(rest.size(), PIPE_BUF) : rest.size();
-      const ssize_t written = ::write(descriptor, rest.data(), piece);
-      if (written < 0 && errno == EINTR) {
-        continue;
-      }
-      if (written <= 0) {
-        return false;
-      }
-      const auto count = static_cast<std::size_t>(written);
-      is_in_mid_line_ = rest[count - 1] != '\n';
-      rest.remove_prefix(count);
+      lines.remove_prefix(count);
     }
-    return true;
+    return 0;
   }
 
  private:
+  static std::uint64_t lines_in(std::string_view text) {
+    return static_cast<std::uint64_t>(std::count(text.begin(), text.end(), '\n'));
+  }
+
+  // 0: not now.
+  std::size_t write_some(int descriptor, std::string_view bytes) {
+    if (may_block_ && would_block(descriptor)) {
+      return 0;
+    }
+    if (may_block_ && bytes.size() > PIPE_BUF) {
+      const std::size_t end = bytes.rfind('\n', PIPE_BUF - 1);
+      bytes = bytes.substr(0, end == std::string_view::npos ? PIPE_BUF : end + 1);
+    }
+    ssize_t written = -1;
+    do {
+      written = ::write(descriptor, bytes.data(), bytes.size());
+    } while (written < 0 && errno == EINTR);
+    if (written <= 0) {
+      return 0;
+    }
+    const auto count = static_cast<std::size_t>(written);
+    is_in_mid_line_ = bytes[count - 1] != '\n';
+    return count;
+  }
+
   bool may_block_;
   bool is_in_mid_line_ = false;
 };
 
-class StderrSink final : public LogSink {
+// What standard error and files have in common: a descriptor that takes a stream of lines.
+class StreamSink : public LogSink {
  public:
+  StreamSink(LineWriter lines, bool raw) : lines_(lines), raw_(raw) {}
+
   bool write(Severity /*severity*/, std::string_view line) override {
-    return lines_.write(STDERR_FILENO, with_prefix(line));
+    std::string text;
+    append(text, line);
+    return lines_.write(descriptor(), text) == 0;
   }
+  bool gather(Severity /*severity*/, std::string_view line) override {
+    append(gathered_, line);
+    return true;
+  }
+  std::uint64_t flush() override {
+    const std::uint64_t lost = lines_.write(descriptor(), gathered_);
+    gathered_.clear();
+    return lost;
+  }
+
+ protected:
+  virtual int descriptor() const = 0;
+  // To another descriptor.
+  void begin_anew(LineWriter lines) { lines_ = lines; }
 
  private:
-  LineWriter lines_{!is_regular_file(STDERR_FILENO)};
+  void append(std::string& text, std::string_view line) const {
+    if (!raw_) {
+      append_prefix(text);
+    }
+    text += line;
+    text += '\n';
+  }
+  LineWriter lines_;
+  bool raw_;
+  std::string gathered_;
 };
 
-class FileSink final : public LogSink {
+class StderrSink final : public StreamSink {
  public:
-  FileSink(Descriptor file, bool raw) : file_(std::move(file)), raw_(raw) {}
+  StderrSink() : StreamSink(LineWriter(!is_regular_file(STDERR_FILENO)), false) {}
 
-  bool write(Severity /*severity*/, std::string_view line) override {
-    return lines_.write(file_.get(), raw_ ? std::string(line) : with_prefix(line));
-  }
+ private:
+  int descriptor() const override { return STDERR_FILENO; }
+};
+
+class FileSink final : public StreamSink {
+ public:
+  FileSink(Descriptor file, bool raw)
+      : StreamSink(LineWriter(false), raw), file_(std::move(file)), raw_(raw) {}
+
   bool write_lost(std::uint64_t count) override {
     if (!raw_) {
       return LogSink::write_lost(count);
     }
     LogLine line(LogLine::Form::Json);
     line.add("time", utc_timestamp()).add("event", "lost").add_number("lines", count);
-    return lines_.write(file_.get(), std::move(line).finish());
+    return write(Severity::Warning, std::move(line).finish());
   }
   void replace(Descriptor file) override {
     file_ = std::move(file);
-    lines_ = LineWriter(false);
+    begin_anew(LineWriter(false));
   }
   Kind kind() const override { return Kind::File; }
 
  private:
+  int descriptor() const override { return file_.get(); }
+
   Descriptor file_;
-  LineWriter lines_{false};
   bool raw_;
 };
 
@@ -184,16 +239,50 @@ void Log::write(Severity severity, std::string_view line) {
       outlet.lost = 0;
     }
     // The order is kept: no line goes ahead of the one that tells of a gap before it.
-    if (outlet.lost > 0 || !outlet.sink->write(severity, line)) {
-      ++outlet.lost;
-      dropped_.fetch_add(1, std::memory_order_relaxed);
-    }
+    const bool is_taken = outlet.lost == 0 && (soon_ ? outlet.sink->gather(severity, line)
+                                                     : outlet.sink->write(severity, line));
+    count_lost(outlet, is_taken ? 0 : 1);
   }
+  if (!soon_) {
+    return;
+  }
+  gathered_ += line.size();
+  if (severity >= Severity::Warning || gathered_ > kMostGathered) {
+    flush_locked();
+  } else if (!std::exchange(is_flush_due_, true)) {
+    soon_();
+  }
+}
+
+void Log::gather(std::function<void()> soon) noexcept {
+  const std::lock_guard lock(writing_);
+  flush_locked();
+  soon_ = std::move(soon);
+}
+
+void Log::flush() noexcept {
+  const std::lock_guard lock(writing_);
+  is_flush_due_ = false;
+  flush_locked();
+}
+
+void Log::flush_locked() {
+  gathered_ = 0;
+  for (Outlet& outlet : outlets_) {
+    count_lost(outlet, outlet.sink->flush());
+  }
+}
+
+void Log::count_lost(Outlet& outlet, std::uint64_t lines) {
+  outlet.lost += lines;
+  dropped_.fetch_add(lines, std::memory_order_relaxed);
 }
 
 void Log::tend(TimePoint now) noexcept {
   try {
     const std::lock_guard lock(writing_);
+    is_flush_due_ = false;
+    flush_locked();
     for (Outlet& outlet : outlets_) {
       outlet.sink->tend(now);
       if (outlet.lost > 0 && outlet.sink->write_lost(outlet.lost)) {
@@ -207,6 +296,7 @@ void Log::tend(TimePoint now) noexcept {
 
 bool Log::replace(LogSink::Kind kind, const Descriptor& descriptor) {
   const std::lock_guard lock(writing_);
+  flush_locked();
   bool is_there = false;
   for (Outlet& outlet : outlets_) {
     if (outlet.sink->kind() == kind) {

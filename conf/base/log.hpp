@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -35,6 +36,9 @@ class LogSink {
   virtual ~LogSink() = default;
   // `line` has no line end. Returns false when the line was lost. Log lets in one thread at a time.
   virtual bool write(Severity severity, std::string_view line) = 0;
+  // The same, but it may keep the line until flush(), which gives how many of those were lost.
+  virtual bool gather(Severity severity, std::string_view line) { return write(severity, line); }
+  virtual std::uint64_t flush() { return 0; }
   // "N log lines were lost here", in the form of the sink's other lines.
   virtual bool write_lost(std::uint64_t count);
   // About once a second: what did not go out goes now, what was lost is looked for.
@@ -62,6 +66,14 @@ Result<Descriptor> open_log_file(const std::string& path);
 class Log {
  public:
   explicit Log(Severity least = Severity::Info) : least_(least) {}
+  Log(const Log&) = delete;
+  Log& operator=(const Log&) = delete;
+  ~Log() { flush(); }
+
+  // From now on lines may wait for flush(); whoever writes the first that waits calls `soon`. Null:
+  // no longer. What warns does not wait.
+  void gather(std::function<void()> soon) noexcept;
+  void flush() noexcept;
 
   void add(std::unique_ptr<LogSink> sink) { outlets_.push_back({std::move(sink)}); }
   void write(Severity severity, std::string_view line);
@@ -88,9 +100,15 @@ class Log {
     std::uint64_t lost = 0;  // and not told yet
   };
 
+  void flush_locked();
+  void count_lost(Outlet& outlet, std::uint64_t lines);
+
   Severity least_;
   std::mutex writing_;
   std::vector<Outlet> outlets_;
+  std::function<void()> soon_;
+  bool is_flush_due_ = false;
+  std::size_t gathered_ = 0;  // octets
   std::atomic<std::uint64_t> dropped_{0};
 };
 

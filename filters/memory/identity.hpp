@@ -23,7 +23,7 @@ struct Identity {
 
 // Whether all that `identify()` needs is answered.
 bool has_name_answers(const SessionFacts& facts);
-// `findings` are those of the whole chain.
+// `findings` are those of the filter "network" at least.
 Identity identify(const SessionFacts& facts, const Findings& findings);
 
 }  // namespace smtpguard::filters::memory

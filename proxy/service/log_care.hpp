@@ -1,6 +1,7 @@
-// LogCare — looks after a worker's logs once a second: what waits in a sink goes out, what was lost
-// is told, a syslog that is gone is asked for, and what the sandbox refused is told.
-// Owns: its place in the wheel.   Called by: WorkerProcess.   Fails: never.
+// LogCare — looks after a worker's logs. The lines of one turn of the loop are written together.
+// Once a second what waits in a sink goes out, what was lost is told, a syslog that is gone is
+// asked for, and what the sandbox refused is told. Owns: its place in the wheel.   Called by:
+// WorkerProcess.   Fails: never.
 #pragma once
 
 #include <chrono>
@@ -10,6 +11,7 @@
 #include <utility>
 
 #include "proxy/net/deadline_wheel.hpp"
+#include "proxy/net/types.hpp"
 #include "proxy/service/logs.hpp"
 #include "proxy/service/sandbox.hpp"
 
@@ -18,10 +20,15 @@ namespace smtpguard::service {
 class LogCare final : private net::DeadlineWheel::Entry {
  public:
   // All outlive this. `want_syslog` asks for a new socket.
-  LogCare(net::DeadlineWheel& wheel, Logs& logs, std::function<void()> want_syslog)
+  LogCare(net::asio::io_context& io, net::DeadlineWheel& wheel, Logs& logs,
+          std::function<void()> want_syslog)
       : wheel_(wheel), logs_(logs), want_syslog_(std::move(want_syslog)) {
+    logs_.gather([&io, &logs] { net::asio::post(io, [&logs] { logs.flush(); }); });
     arm();
   }
+  LogCare(const LogCare&) = delete;
+  LogCare& operator=(const LogCare&) = delete;
+  ~LogCare() { logs_.gather(nullptr); }
 
   // What was refused since the last second, at the end for instance.
   void tell_of_refused_calls() {

@@ -95,4 +95,15 @@ void Logs::tend() {
   json.tend(now);
 }
 
+// What is said about the daemon goes by the two others.
+void Logs::gather(const std::function<void()>& soon) {
+  text.gather(soon);
+  json.gather(soon);
+}
+
+void Logs::flush() noexcept {
+  text.flush();
+  json.flush();
+}
+
 }  // namespace smtpguard::service

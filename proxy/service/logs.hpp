@@ -4,6 +4,7 @@
 // Fails: open() with the Error of the log file.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "conf/base/descriptor.hpp"
@@ -26,6 +27,9 @@ struct Logs {
   // Whether syslog is lost until a new socket comes.
   bool lacks_syslog();
   void tend();
+  // As Log::gather() and Log::flush(), of all.
+  void gather(const std::function<void()>& soon);
+  void flush() noexcept;
 
   Log text;
   Log json;

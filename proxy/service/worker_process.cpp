@@ -167,7 +167,7 @@ class WorkerProcess {
   int run() {
     watch_.assign(::fcntl(seed_.channel.descriptor(), F_DUPFD_CLOEXEC, 0));
     wait_for_message();
-    LogCare log_care(worker_.wheel(), logs_, [this] {
+    LogCare log_care(worker_.io(), worker_.wheel(), logs_, [this] {
       tell({MessageKind::SyslogWanted, false, 0, {}});
     });
     const Heartbeat heartbeat(worker_.wheel(), seed_.channel);

@@ -19,10 +19,16 @@ net::Awaitable<ClientChannel::Fill> ClientChannel::fill(TimePoint deadline, bool
     co_return Fill::Input;
   }
   bool would_block = true;
-  if (read_at_once || (tls_ && tls_->has_pending())) {
+  if (read_at_once || held_ || (tls_ && tls_->has_pending())) {
     const Fill got = read(at_most, would_block);
     if (!would_block) {
       co_return got;
+    }
+  }
+  if (held_) {
+    const bool is_written = co_await flush();
+    if (!is_written) {
+      co_return Fill::Lost;
     }
   }
   while (would_block) {
@@ -100,7 +106,38 @@ std::string_view ClientChannel::arrived_meanwhile() {
   return {context_.scratch.data(), io.status == net::Io::Status::Done ? io.count : 0};
 }
 
+net::Awaitable<bool> ClientChannel::flush() {
+  const bool is_written = co_await write({});
+  co_return is_written;
+}
+
+void ClientChannel::write_at_once(std::string_view bytes) {
+  const std::string all = take_held() + std::string(bytes);
+  write_some(all);
+}
+
+void ClientChannel::hold(std::string_view bytes) {
+  if (!held_) {
+    held_ = std::string();
+  }
+  *held_ += bytes;
+}
+
+std::string ClientChannel::take_held() {
+  std::string held = held_ ? std::move(*held_) : std::string();
+  held_.reset();
+  return held;
+}
+
 net::Awaitable<bool> ClientChannel::write(std::string_view bytes) {
+  std::string all;
+  if (held_) {
+    all = take_held() + std::string(bytes);
+    bytes = all;
+  }
+  if (bytes.empty()) {
+    co_return true;
+  }
   net::Io io = write_some(bytes);
   if (io.status == net::Io::Status::Done && io.count == bytes.size()) {
     co_return true;

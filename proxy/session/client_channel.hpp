@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "conf/base/rare.hpp"
 #include "proxy/net/socket_wait.hpp"
 #include "proxy/net/tcp.hpp"
 #include "proxy/net/tls_stream.hpp"
@@ -50,8 +51,13 @@ class ClientChannel {
 
   // Writes all, or tells false: the client is gone or does not read.
   net::Awaitable<bool> write(std::string_view bytes);
+  // Goes out with what is written next: replies to commands that came together leave together. Who
+  // holds flushes before anything but input is waited for.
+  void hold(std::string_view bytes);
+  bool is_holding() const { return held_.has_value(); }
+  net::Awaitable<bool> flush();
   // As much of it as the socket takes now; for a last word before an abrupt end.
-  void write_at_once(std::string_view bytes) { write_some(bytes); }
+  void write_at_once(std::string_view bytes);
 
   // Throws away all that has come: what stands behind STARTTLS was said by nobody knows whom
   // (CVE-2011-0411).
@@ -75,6 +81,7 @@ class ClientChannel {
   Fill read(std::size_t at_most, bool& would_block);
   net::Io read_some(std::span<char> into);
   net::Io write_some(std::string_view bytes);
+  std::string take_held();
 
   Context& context_;
   Milliseconds write_timeout_;
@@ -82,6 +89,7 @@ class ClientChannel {
   net::SocketWait wait_;
   std::unique_ptr<net::TlsStream> tls_;  // goes before its socket
   bool reads_after_writing_ = false;     // what TLS has to do first
+  Rare<std::string> held_;
   std::string kept_;
   std::size_t kept_from_ = 0;
   std::size_t in_scratch_ = 0;

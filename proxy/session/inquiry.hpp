@@ -29,11 +29,13 @@ struct Inquiry {
   Inquiry& operator=(const Inquiry&) = delete;
   ~Inquiry() = default;
 
-  // Asks the DNS what there is to ask now, of whoever is not refused whatever it says.
-  void pursue(TimePoint now) {
-    if (!judge.is_past_saving(facts)) {
+  // Asks the DNS what there is to ask now, of whoever is not refused whatever it says. False: is.
+  bool pursue(TimePoint now) {
+    const bool is_worth_it = !judge.is_past_saving(facts);
+    if (is_worth_it) {
       investigation.pursue(now);
     }
+    return is_worth_it;
   }
 
   std::shared_ptr<const RuntimeConfig> config;

@@ -22,17 +22,12 @@ bool is_asked_for(const Context& context, const Inquiry& inquiry) {
 // Nobody writes to a trap by a slip of the pen: it weighs as so many unknown recipients.
 constexpr float kTrapWeight = 10;
 
-// Judged once: all findings are needed for it.
 memory::Identity identity_of(Inquiry& inquiry) {
-  if (inquiry.identity) {
-    return *inquiry.identity;
+  if (!inquiry.identity && memory::has_name_answers(inquiry.facts)) {
+    const filters::Chain& chain = *inquiry.config->rules.chain;
+    inquiry.identity = memory::identify(inquiry.facts, chain.judge_by("network", inquiry.facts));
   }
-  memory::Identity identity =
-      memory::identify(inquiry.facts, inquiry.config->rules.chain->judge(inquiry.facts));
-  if (memory::has_name_answers(inquiry.facts)) {
-    inquiry.identity = identity;
-  }
-  return identity;
+  return inquiry.identity ? *inquiry.identity : memory::Identity{inquiry.facts.client.address, {}};
 }
 
 bool is_of_a_list(const filters::Reason& reason) {
@@ -46,11 +41,12 @@ bool has_clean_lists(const filters::Verdict& verdict) {
          std::none_of(verdict.unknown.begin(), verdict.unknown.end(), is_of_a_list);
 }
 
-bool has_earned_pass(const Inquiry& inquiry, const filters::SessionRecord& record) {
-  const filters::Verdict verdict = inquiry.judge.of_client(inquiry.facts);
-  const bool is_let_through = !verdict.refuses() && (!record.verdict || !record.verdict->refuses());
+bool has_earned_pass(const Inquiry& inquiry, const filters::SessionRecord& record,
+                     const filters::Verdict& of_client) {
+  const bool is_let_through =
+      !of_client.refuses() && (!record.verdict || !record.verdict->refuses());
   return record.delivered != 0 && is_let_through && inquiry.facts.dns.open() == 0 &&
-         has_clean_lists(verdict);
+         has_clean_lists(of_client);
 }
 
 // Who is refused for its past alone must not pay for that refusal as well, or it would last.
@@ -63,7 +59,8 @@ bool is_for_the_past(const filters::SessionRecord& record) {
                      });
 }
 
-memory::Conduct conduct_of(const Inquiry& inquiry, const filters::SessionRecord& record) {
+memory::Conduct conduct_of(const Inquiry& inquiry, const filters::SessionRecord& record,
+                           const filters::Verdict& of_client) {
   const filters::Misbehaviour& seen = inquiry.facts.misbehaviour;
   memory::Conduct conduct;
   conduct.talked_early = seen.early != 0;
@@ -80,7 +77,7 @@ memory::Conduct conduct_of(const Inquiry& inquiry, const filters::SessionRecord&
   conduct.counts.junk = conduct.spoke_no_smtp ? 1 : 0;
   conduct.has_waited_for_greeting = inquiry.has_waited;
   conduct.has_waited_for_replies = !inquiry.facts.remembered.is_known_good;
-  conduct.has_earned_pass = !conduct.is_fault() && has_earned_pass(inquiry, record);
+  conduct.has_earned_pass = !conduct.is_fault() && has_earned_pass(inquiry, record, of_client);
   return conduct;
 }
 
@@ -167,11 +164,12 @@ memory::GreylistAnswer ask_greylist(Context& context, Inquiry& inquiry) {
   return context.memory->greylist(visit, memory::wall_now());
 }
 
-void remember(Context& context, Inquiry& inquiry, filters::SessionRecord& record) {
+void remember(Context& context, Inquiry& inquiry, filters::SessionRecord& record,
+              const filters::Verdict& of_client) {
   if (!is_asked_for(context, inquiry)) {
     return;
   }
-  const memory::Conduct conduct = conduct_of(inquiry, record);
+  const memory::Conduct conduct = conduct_of(inquiry, record, of_client);
   record.has_earned_pass = conduct.has_earned_pass;
   const memory::Moment now = memory::wall_now();
   context.memory->learn(identity_of(inquiry), conduct, now);

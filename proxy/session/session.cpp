@@ -28,6 +28,10 @@ std::string_view stage_of(smtp::Verb verb) {
   return verb == smtp::Verb::Unknown ? "an unknown command" : smtp::to_string(verb);
 }
 
+bool has_line(std::string_view bytes) {
+  return bytes.find('\n') != std::string_view::npos;
+}
+
 smtp::ServerLimits dialog_limits(const LimitSettings& limits) {
   return {limits.recipients, limits.transactions, limits.commands, limits.errors};
 }
@@ -42,9 +46,10 @@ net::Awaitable<void> Session::run() {
     context_.log.early(facts_, {"early", "connect", early, early.size(), seconds_since_connect()});
   }
   learn_from_first_bytes(early);
+  has_more_to_answer_ = has_line(early);
   be_quiet_if_known();
   dialog_.set_offer(offer());
-  has_news_ = true;
+  note_news();
   if (!inquiry_->is_teased) {  // a greeting that has begun is finished
     drop_for_news();
   }
@@ -82,6 +87,9 @@ net::Awaitable<void> Session::run() {
     }
   }
   finish();
+  if (client_.lost() == ClientChannel::Loss::None) {
+    [[maybe_unused]] const bool taken = co_await client_.flush();
+  }
   co_await client_.linger_and_close();
 }
 
@@ -155,12 +163,27 @@ net::Awaitable<void> Session::say(const smtp::Action& action) {
     co_await slow_down();
   }
   const std::string bytes = action.reply.to_wire();
-  const bool taken = co_await client_.write(bytes);
-  is_ended_ = is_ended_ || !taken;
+  if (std::exchange(has_more_to_answer_, false) || has_line(client_.kept())) {
+    client_.hold(bytes);
+  } else {
+    const bool taken = co_await client_.write(bytes);
+    is_ended_ = is_ended_ || !taken;
+  }
   command_deadline_ = SteadyClock::now() + command_time();
 }
 
+net::Awaitable<void> Session::flush() {
+  if (client_.is_holding()) {
+    const bool taken = co_await client_.flush();
+    is_ended_ = is_ended_ || !taken;
+  }
+}
+
 net::Awaitable<void> Session::ask(const smtp::Question& question) {
+  co_await flush();
+  if (is_ended_) {
+    co_return;
+  }
   if (!backend_.is_connected()) {
     backend_.set_identity(identity());
     backend_.set_rank(facts_.is_known_client() ? Admission::Rank::Known
@@ -184,6 +207,10 @@ net::Awaitable<void> Session::ask(const smtp::Question& question) {
 }
 
 net::Awaitable<void> Session::relay_body() {
+  co_await flush();
+  if (is_ended_) {
+    co_return;
+  }
   body_began_ = SteadyClock::now();
   BodyRelay relay(context_, client_, backend_,
                   {body_rules(), dialog_.offer().message_size, to_number(config_->limits.data_rate),
@@ -237,7 +264,7 @@ smtp::Reply Session::with_id(smtp::Reply reply) const {
 }
 
 void Session::tell(const smtp::Note& note) {
-  has_news_ = true;
+  note_news();
   const bool is_pipelining = note.kind == smtp::Note::Kind::Pipelining;
   std::uint32_t& counter =
       is_pipelining ? facts_.misbehaviour.pipelining : facts_.misbehaviour.bare_lf;
@@ -333,64 +360,6 @@ void Session::tell_backend_trouble() {
   context_.log.backend(facts_, record_.backend, trouble);
 }
 
-void Session::finish() {
-  backend_.drop();
-  if (client_.lost() == ClientChannel::Loss::Aborted && !client_.is_cut_off()) {
-    const smtp::Reply farewell = smtp::make_reply(
-        421, "4.3.2", fmt::format("{} is closing, please try again", config_->hostname));
-    client_.write_at_once(farewell.to_wire());
-    context_.log.reply(facts_, nullptr, farewell);
-  }
-  record_.commands = dialog_.commands();
-  tell_of_client();
-  remember(context_, *inquiry_, record_);
-  if (client_.lost() != ClientChannel::Loss::None) {
-    record_.ending = ending_of_loss();
-  } else if (dialog_.has_quit()) {
-    record_.ending = Ending::Quit;
-  } else if (record_.ending == Ending::ClientClosed && dialog_.is_shutting_down()) {
-    record_.ending = gives_way_ ? Ending::Refused : Ending::Shutdown;
-    record_.ending_detail = gives_way_ ? "too little memory" : record_.ending_detail;
-  } else if (record_.ending == Ending::ClientClosed) {
-    record_.ending = Ending::Abuse;
-    if (record_.ending_detail.empty()) {
-      record_.ending_detail = dialog_.limit_reached();
-    }
-  }
-  if (record_.verdict) {
-    context_.lists.on_session_end(*record_.verdict);
-  }
-  record_.asn =
-      filters::to_string(filters::origin_of(config_->rules.site.access.origins.get(), facts_));
-  context_.log.end(facts_, record_, SteadyClock::now());
-}
-
-void Session::finish_crashed() {
-  body_ = nullptr;
-  backend_.abort();
-  record_.ending = Ending::Fault;
-  record_.ending_detail = where();
-  context_.log.end(facts_, record_, SteadyClock::now());
-}
-
-Ending Session::ending_of_loss() {
-  if (record_.ending_detail.empty()) {
-    record_.ending_detail = where();
-  }
-  switch (client_.lost()) {
-    case ClientChannel::Loss::Reset:
-      return dialog_.has_quit() ? Ending::Quit : Ending::ClientReset;
-    case ClientChannel::Loss::NotReading:
-      return Ending::NotReading;
-    case ClientChannel::Loss::Aborted:
-      return Ending::Shutdown;
-    case ClientChannel::Loss::Closed:
-    case ClientChannel::Loss::None:
-      break;
-  }
-  return dialog_.has_quit() ? Ending::Quit : Ending::ClientClosed;
-}
-
 std::string Session::where() const {
   return dialog_.has_begun() ? fmt::format("after {}", stage_of(dialog_.verb_in_hand()))
                              : "before any command";
@@ -408,8 +377,8 @@ void Session::stop_gently() {
 }
 
 void Session::give_way() {
-  gives_way_ = true;
-  stop_gently();
+  dialog_.on_memory_shortage();
+  client_.wait().nudge();
 }
 
 void Session::stop_now() {

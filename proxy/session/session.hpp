@@ -78,6 +78,8 @@ class Session : public boost::intrusive::list_base_hook<
   net::Awaitable<void> read_command();
   // Awaited at once by run(), which owns what they refer to: copies would live in its frame.
   net::Awaitable<void> say(const smtp::Action& action);
+  // What was said and held is out before anybody else is waited for.
+  net::Awaitable<void> flush();
   net::Awaitable<void> slow_down();
   net::Awaitable<void> ask(const smtp::Question& question);
   net::Awaitable<void> relay_body();
@@ -100,6 +102,10 @@ class Session : public boost::intrusive::list_base_hook<
   void learn_from_complaint();
   // Before the first line is whole: other protocols know no lines.
   void learn_from_first_bytes(std::string_view bytes);
+  void note_news() {
+    has_news_ = true;
+    is_unjudged_ = true;
+  }
   void drop_for_news();
   // Known noise is told of no more.
   void be_quiet_if_known();
@@ -110,7 +116,12 @@ class Session : public boost::intrusive::list_base_hook<
   void tell(const filters::Verdict& verdict);
   void tell_findings(const filters::Verdict& verdict);
   // At the end. What was told to the client is not replaced by what it was never told.
-  void tell_of_client();
+  void tell_of_client(const filters::Verdict& verdict);
+  // Refused by the listener's policy, and nothing was learnt since.
+  bool is_verdict_final() const {
+    return !is_unjudged_ && record_.verdict && record_.verdict->refuses() &&
+           record_.verdict->policy == inquiry_->policy.name && facts_.dns.asked() == 0;
+  }
   void tell(const smtp::Note& note);
   void log_reply(const smtp::Action& action);
   void tell_backend_trouble();
@@ -149,17 +160,19 @@ class Session : public boost::intrusive::list_base_hook<
   std::string reason_;               // why our policy refused, for the log of the next reply
   std::vector<std::string> told_;    // names of findings
   std::unique_ptr<const filters::Verdict> tag_;  // the message in hand is marked with it
-  bool has_news_ = false;                        // something about the client's conduct is new
-  bool is_data_refused_ = false;                 // the last command was a DATA without 354
-  bool is_dropped_ = false;    // the next reply is told by the finding that caused it
-  bool is_text_told_ = false;  // a message sent as commands is one line in the log
+  // Something about the client's conduct is new: for who may be dropped, and for the next verdict.
+  bool has_news_ = false;
+  bool is_unjudged_ = true;
+  bool has_more_to_answer_ = false;  // it has spoken before the greeting
+  bool is_data_refused_ = false;     // the last command was a DATA without 354
+  bool is_dropped_ = false;          // the next reply is told by the finding that caused it
+  bool is_text_told_ = false;        // a message sent as commands is one line in the log
   std::uint64_t body_octets_ = 0;
   std::uint64_t body_normalised_ = 0;
   TimePoint body_began_;
   bool body_reply_is_due_ = false;
   bool is_discarded_ = false;  // and the reply is about a message that was thrown away
   bool is_ended_ = false;
-  bool gives_way_ = false;     // memory is short, and it was asked to go
   bool has_passed_ = false;    // some recipient may have its message
   bool is_condemned_ = false;  // and none ever will
 };

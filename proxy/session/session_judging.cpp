@@ -44,7 +44,7 @@ void Session::learn_from_input() {
     facts_.helo = dialog_.helo();
     be_quiet_if_known();
     inquiry_->pursue(SteadyClock::now());
-    has_news_ = true;
+    note_news();
   }
   drop_for_news();
 }
@@ -52,7 +52,7 @@ void Session::learn_from_input() {
 void Session::learn_from_complaint() {
   learn_from_bad_line({*dialog_.complaint(), dialog_.bad_verb(), is_data_refused_},
                       facts_.misbehaviour);
-  has_news_ = true;
+  note_news();
 }
 
 void Session::learn_from_first_bytes(std::string_view bytes) {
@@ -60,7 +60,9 @@ void Session::learn_from_first_bytes(std::string_view bytes) {
   const bool is_new =
       before.empty() ? learn_from_bytes(bytes, facts_.misbehaviour)
                      : learn_from_bytes(fmt::format("{}{}", before, bytes), facts_.misbehaviour);
-  has_news_ = has_news_ || is_new;
+  if (is_new) {
+    note_news();
+  }
 }
 
 void Session::be_quiet_if_known() {
@@ -111,15 +113,18 @@ void Session::judge_sender() {
   facts_.recipients = 0;
   recall_sender(context_, *inquiry_);
   be_quiet_if_known();
-  inquiry_->pursue(SteadyClock::now());
-  const filters::Verdict verdict = inquiry_->judge.of_client(facts_);
-  if (verdict.kind == filters::Verdict::Kind::Drop) {
-    drop(verdict);
-    reason_ = verdict.rule;
-    return;
-  }
   smtp::Judgement judgement;
-  judgement.kind = verdict.refuses() ? smtp::Judgement::Kind::Hold : smtp::Judgement::Kind::Pass;
+  judgement.kind = smtp::Judgement::Kind::Hold;
+  const bool may_be_saved = inquiry_->pursue(SteadyClock::now());
+  if (may_be_saved || inquiry_->judge.may_drop(facts_)) {
+    const filters::Verdict verdict = inquiry_->judge.of_client(facts_);
+    if (verdict.kind == filters::Verdict::Kind::Drop) {
+      drop(verdict);
+      reason_ = verdict.rule;
+      return;
+    }
+    judgement.kind = verdict.refuses() ? smtp::Judgement::Kind::Hold : smtp::Judgement::Kind::Pass;
+  }
   dialog_.on_judgement(judgement);
 }
 
@@ -139,6 +144,7 @@ net::Awaitable<void> Session::judge_recipient() {
   }
   const auto too_much = take_of_rates(facts_.recipients == 1);
   tell(verdict);
+  is_unjudged_ = false;
   facts_.recipient.reset();
   if (too_much && !verdict.refuses()) {
     refuse_for_now(*too_much);
@@ -237,6 +243,7 @@ net::Awaitable<void> Session::slow_down() {
     co_return;
   }
   ++record_.slowed;
+  co_await flush();
   const TimePoint end = std::min(SteadyClock::now() + config_->limits.tarpit, session_deadline_);
   bool goes_on = true;
   while (goes_on) {
@@ -262,6 +269,10 @@ void Session::make_room() {
 net::Awaitable<void> Session::wait_for_answers(bool also_slow) {
   filters::Investigation& investigation = inquiry_->investigation;
   while (also_slow ? !investigation.is_all_answered() : !investigation.is_complete()) {
+    co_await flush();
+    if (is_ended_) {
+      co_return;
+    }
     const TimePoint deadline = investigation.deadline();
     const net::Wake wake = co_await client_.nudged(deadline);
     investigation.look(wake == net::Wake::Deadline ? deadline : SteadyClock::now());
@@ -283,8 +294,7 @@ void Session::tell(const filters::Verdict& verdict) {
 
 // The recipients may have had another policy than the listener, and conduct may have become worse
 // behind the last of them.
-void Session::tell_of_client() {
-  const filters::Verdict verdict = inquiry_->judge.of_client(facts_);
+void Session::tell_of_client(const filters::Verdict& verdict) {
   if (record_.verdict && record_.verdict->kind != verdict.kind) {
     tell_findings(verdict);
   } else {

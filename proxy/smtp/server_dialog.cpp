@@ -58,7 +58,10 @@ Action ServerDialog::next_action() {
     reply_ = make_reply(220, "", fmt::format("{} ESMTP", hostname_));
   }
   if (!reply_ && step_ == Step::Read && shutting_down_ && !transaction_) {
-    hang_up(make_reply(421, "4.3.2", fmt::format("{} is closing, please try again", hostname_)));
+    hang_up(
+        make_reply(421, gives_way_ ? "4.7.0" : "4.3.2",
+                   fmt::format("{} {}, please try again", hostname_,
+                               gives_way_ ? "has too little memory at present" : "is closing")));
   }
   if (reply_) {
     action.kind = Action::Kind::Say;

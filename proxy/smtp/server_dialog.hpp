@@ -103,6 +103,8 @@ class ServerDialog {
   void on_timeout();
   // We stop: the transaction in hand may be finished, then 421.
   void on_shutdown() { shutting_down_ = true; }
+  // The same, because the memory is needed for others.
+  void on_memory_shortage() { shutting_down_ = gives_way_ = true; }
   // A limit outside of the dialog was reached (time of the session): `reply`, and the end.
   void on_limit(Reply reply);
 
@@ -119,6 +121,7 @@ class ServerDialog {
   // What ended it, in our reply's words.
   const std::string& limit_reached() const { return limit_reached_; }
   bool is_shutting_down() const { return shutting_down_; }
+  bool gives_way() const { return gives_way_; }
   // A command, good or bad, was read.
   bool has_begun() const { return commands_ != 0; }
   std::uint32_t commands() const { return commands_ + accepted_recipients_; }
@@ -198,6 +201,7 @@ class ServerDialog {
   bool complained_ = false;
   bool drop_backend_ = false;
   bool shutting_down_ = false;
+  bool gives_way_ = false;
   std::string limit_reached_;
   bool has_quit_ = false;
   std::uint32_t commands_ = 0;  // without accepted recipients

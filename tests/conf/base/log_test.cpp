@@ -94,6 +94,60 @@ TEST(Log, TellsASinkThatWorksAgainHowManyLinesAreMissing) {
   EXPECT_EQ(log.dropped(), 2U);
 }
 
+TEST_F(LogFile, OfATurnIsWrittenAtOnceAndInOrder) {
+  Log log;
+  log.add(std::move(make_file_sink(path(), true)).value());
+  int asked = 0;
+  log.gather([&asked] { ++asked; });
+  log.info("one");
+  log.info("two");
+  EXPECT_EQ(asked, 1);
+  EXPECT_EQ(content(), "");
+  log.flush();
+  EXPECT_EQ(content(), "one\ntwo\n");
+  log.info("three");
+  EXPECT_EQ(asked, 2);
+  log.gather(nullptr);
+  log.info("four");
+  EXPECT_EQ(content(), "one\ntwo\nthree\nfour\n");
+  EXPECT_EQ(asked, 2);
+}
+
+TEST_F(LogFile, DoesNotLetAWarningWait) {
+  Log log;
+  log.add(std::move(make_file_sink(path(), true)).value());
+  log.gather([] {});
+  log.info("before");
+  log.warning("now");
+  EXPECT_EQ(content(), "before\nnow\n");
+}
+
+TEST_F(LogFile, DoesNotGatherWithoutEnd) {
+  Log log;
+  log.add(std::move(make_file_sink(path(), true)).value());
+  log.gather([] {});
+  const std::string line(1000, 'x');
+  for (int count = 0; count < 100; ++count) {
+    log.info(line);
+  }
+  EXPECT_GT(content().size(), 60'000U);
+  EXPECT_LT(content().size(), 100'000U);
+}
+
+TEST_F(LogFile, GetsWhatWasGatheredBeforeItIsReplacedOrGone) {
+  {
+    Log log;
+    log.add(std::move(make_file_sink(path(), true)).value());
+    log.gather([] {});
+    log.info("before");
+    fs::rename(path(), path() + ".0");
+    EXPECT_TRUE(log.replace(LogSink::Kind::File, open_log_file(path()).value()));
+    log.info("after");
+  }
+  EXPECT_EQ(content(), "after\n");
+  EXPECT_EQ(fs::file_size(path() + ".0"), std::string_view("before\n").size());
+}
+
 // A log file that is a named pipe: full, as a disk can be, for as long as nobody reads.
 class LogPipe : public LogFile {
  protected:
@@ -135,6 +189,18 @@ TEST_F(LogPipe, StartsANewLineAfterAPartOfOne) {
   log_.info("and on");
   EXPECT_THAT(drained(), testing::MatchesRegex(pattern + "and on\n"));
   EXPECT_EQ(log_.dropped(), 2U);
+}
+
+TEST_F(LogPipe, CountsWhatWasLostOfWhatWasGathered) {
+  open_log(true);
+  log_.gather([] {});
+  log_.info("one");
+  log_.info(endless_);  // more than may be gathered
+  EXPECT_THAT(drained(), testing::StartsWith("one\nx"));
+  EXPECT_EQ(log_.dropped(), 1U);
+  log_.info("{}");
+  log_.flush();
+  EXPECT_THAT(drained(), testing::MatchesRegex("\n\\{[^\n]+\"lines\":1\\}\n\\{\\}\n"));
 }
 
 TEST_F(LogPipe, OfRawLinesTellsWhatWasLostAsJson) {
