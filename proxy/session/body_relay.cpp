@@ -64,6 +64,9 @@ bool BodyRelay::convert(std::string_view& input) {
   while (true) {
     const smtp::BodyPiece piece = decoder_.next(input);
     switch (piece.kind) {
+      case Kind::Lines:
+        encoder_.lines(piece.text, out);
+        break;
       case Kind::Text:
         encoder_.text(piece.text, piece.ends_line, out);
         break;

@@ -58,6 +58,9 @@ BodyPiece DataDecoder::next(std::string_view& input) {
     switch (state_) {
       case State::LineStart:
         line_length_ = 0;
+        if (const std::string_view lines = plain_lines(input); !lines.empty()) {
+          return take_lines(input, lines);
+        }
         if (input.front() != '.') {
           return take_text(input);
         }
@@ -99,6 +102,45 @@ BodyPiece DataDecoder::next(std::string_view& input) {
     }
   }
   return {};
+}
+
+// Nearly all of nearly every message. A line is looked at for CR and LF, all of them together for
+// what may not be there; of lines with a fault those before it are given, and take_text() finds it.
+std::string_view DataDecoder::plain_lines(std::string_view input) const {
+  std::size_t end = 0;
+  while (end < input.size() && input[end] != '.') {
+    const std::size_t lf = input.find('\n', end);
+    if (lf == kNone) {
+      break;
+    }
+    const std::size_t length = input.substr(end, lf - end).find('\r');
+    if (end + length + 1 != lf || length > rules_.line_limit) {
+      break;
+    }
+    end = lf + 1;
+  }
+  const std::string_view lines = input.substr(0, end);
+  std::size_t fault = lines.find('\0');
+  if (!rules_.allows_eight_bit) {
+    const auto found = std::find_if(lines.begin(), lines.end(), is_eight_bit);
+    fault = std::min(fault, static_cast<std::size_t>(found - lines.begin()));
+  }
+  if (fault >= lines.size()) {
+    return lines;
+  }
+  const std::size_t last = lines.substr(0, fault).rfind('\n');
+  return lines.substr(0, last == kNone ? 0 : last + 1);
+}
+
+BodyPiece DataDecoder::take_lines(std::string_view& input, std::string_view lines) {
+  input.remove_prefix(lines.size());
+  octets_ += lines.size();
+  is_behind_crlf_ = true;
+  BodyPiece piece;
+  piece.kind = BodyPiece::Kind::Lines;
+  piece.text = lines;
+  piece.ends_line = true;
+  return piece;
 }
 
 // Takes the line, or as much of it as there is. Of several faults the one that comes first in the

@@ -31,13 +31,16 @@ std::string_view to_string(BodyFault fault);
 
 struct BodyPiece {
   enum class Kind : std::uint8_t {
+    Lines,      // whole lines that need nothing done to them, taken together because it is faster
     Text,       // a piece of a line, with its stuffing dot already taken away
     End,        // CR LF . CR LF was seen; what is left of the input is the next command
     Fault,      // the message must be refused; said once
     NeedInput,  // all input was taken
   };
   Kind kind = Kind::NeedInput;
-  std::string_view text;   // Text: a view into the input (or "."), without CR LF; may be empty
+  // Lines: a view into the input, each with its CR LF, none begun with a dot.
+  // Text: a view into the input (or "."), without CR LF; may be empty.
+  std::string_view text;
   bool ends_line = false;  // Text: CR LF followed it, or a bare LF that may end lines
   BodyFault fault = BodyFault::None;
 
@@ -63,6 +66,9 @@ class DataDecoder {
  private:
   enum class State : std::uint8_t { LineStart, Dot, DotCr, InLine, Cr, Done };
 
+  // As many of the next lines as need nothing done, from the start of one; may be empty.
+  std::string_view plain_lines(std::string_view input) const;
+  BodyPiece take_lines(std::string_view& input, std::string_view lines);
   BodyPiece take_text(std::string_view& input);
   BodyPiece end_line(std::string_view text, bool by_bare_lf);
   // The first octet of a line's text that may not be there, if it comes before the line is too

@@ -15,11 +15,15 @@ class DataEncoder {
  public:
   // Appends to `out`.
   void text(std::string_view text, bool ends_line, std::string& out);
+  // Whole lines as DataDecoder gives them together: with CR LF, none begun with a dot.
+  void lines(std::string_view lines, std::string& out);
   // Appends the end of data. To be called at the start of a line only.
   void end(std::string& out);
   bool is_at_line_start() const { return at_line_start_; }
 
  private:
+  void end_line(std::string& out);
+
   bool at_line_start_ = true;
 };
 

@@ -321,7 +321,9 @@ void DialogStage::relay_body() {
     for (bool more = true; more;) {
       const smtp::BodyPiece piece = decoder.next(input);
       using Kind = smtp::BodyPiece::Kind;
-      if (piece.kind == Kind::Text) {
+      if (piece.kind == Kind::Lines) {
+        encoder.lines(piece.text, out);
+      } else if (piece.kind == Kind::Text) {
         encoder.text(piece.text, piece.ends_line, out);
       } else if (piece.kind == Kind::Fault) {
         refuse(smtp::make_reply(550, "5.6.0", to_string(piece.fault)));

@@ -33,6 +33,9 @@ inline void PrintTo(const Line& line, std::ostream* out) {
 
 inline void PrintTo(const BodyPiece& piece, std::ostream* out) {
   switch (piece.kind) {
+    case BodyPiece::Kind::Lines:
+      *out << "Lines{" << testing::PrintToString(piece.text) << "}";
+      return;
     case BodyPiece::Kind::Text:
       *out << "Text{" << testing::PrintToString(piece.text) << (piece.ends_line ? ", CRLF}" : "}");
       return;

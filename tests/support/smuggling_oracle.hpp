@@ -93,7 +93,10 @@ Relayed relay(const Chunks& chunks, const smtp::BodyRules& rules = {}) {
       if (piece.kind == Kind::NeedInput) {
         break;
       }
-      if (piece.kind == Kind::Text) {
+      if (piece.kind == Kind::Lines) {
+        encoder.lines(piece.text, out.written);
+        out.message += piece.text;
+      } else if (piece.kind == Kind::Text) {
         encoder.text(piece.text, piece.ends_line, out.written);
         out.message += piece.text;
         out.message += piece.ends_line ? "\r\n" : "";

@@ -264,6 +264,36 @@ TEST(Data, GivesAWholeLineAsOneViewIntoTheInput) {
   EXPECT_EQ(piece.text.data(), bytes.data() + 1);
 }
 
+TEST(Data, GivesPlainLinesTogether) {
+  DataDecoder decoder;
+  std::string_view input = "one\r\n\r\ntwo.\r\n..dot\r\nthree\r\nfo";
+  EXPECT_EQ(decoder.next(input).text, "one\r\n\r\ntwo.\r\n");
+  EXPECT_EQ(decoder.next(input).text, ".dot");
+  const BodyPiece last = decoder.next(input);
+  EXPECT_EQ(last.kind, BodyPiece::Kind::Lines);
+  EXPECT_EQ(last.text, "three\r\n");
+  EXPECT_EQ(decoder.next(input).text, "fo");
+  EXPECT_EQ(decoder.octets(), 5U + 2 + 6 + 6 + 7 + 2);
+}
+
+TEST(Data, GivesTheLinesBeforeAFaultAndThenTheFault) {
+  const std::pair<std::string, BodyFault> table[] = {
+      {"a\0b\r\n"s, BodyFault::Nul},      {"a\rb\r\n", BodyFault::BareCr},
+      {"a\r\r\n", BodyFault::BareCr},     {"a\nb\r\n", BodyFault::BareLf},
+      {"a\xE4\r\n", BodyFault::EightBit}, {"123456789\r\n", BodyFault::LineTooLong},
+  };
+  BodyRules rules = seven_bit();
+  rules.line_limit = 8;
+  for (const auto& [line, fault] : table) {
+    SCOPED_TRACE(testing::PrintToString(line));
+    DataDecoder decoder(rules);
+    const std::string bytes = "one\r\ntwo\r\n" + line + "three\r\n";
+    std::string_view input = bytes;
+    EXPECT_EQ(decoder.next(input).text, "one\r\ntwo\r\n");
+    EXPECT_EQ(decoder.next(input).fault, fault);
+  }
+}
+
 TEST(Data, NamesItsFaults) {
   EXPECT_EQ(to_string(BodyFault::BareCr), "bare CR in message");
   EXPECT_EQ(to_string(BodyFault::BareLf), "bare LF in message");
