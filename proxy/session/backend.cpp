@@ -272,7 +272,7 @@ bool Backend::read_now() {
 void Backend::finish_question() {
   smtp::ClientDialog& dialog = connection_->dialog;
   if (dialog.has_learned() && is_current()) {
-    context_.backend_capabilities = dialog.capabilities();
+    context_.backends.learned(address_, dialog.capabilities());
   }
   if (!dialog.trouble().empty()) {
     trouble_ = dialog.trouble();

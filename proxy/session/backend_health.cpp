@@ -1,6 +1,7 @@
 #include "proxy/session/backend_health.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace smtpguard::session {
 
@@ -30,7 +31,8 @@ std::vector<Endpoint> BackendHealth::order(const std::vector<Endpoint>& preferre
 
 bool BackendHealth::worked(const Endpoint& backend) {
   const bool is_news = is_up(backend) != true;
-  states_[backend] = {};
+  State& state = states_[backend];
+  state = State{true, 0, {}, std::move(state.capabilities)};
   return is_news;
 }
 
@@ -52,18 +54,36 @@ std::optional<bool> BackendHealth::is_up(const Endpoint& backend) const {
   return state == nullptr ? std::nullopt : std::optional(state->is_up);
 }
 
+void BackendHealth::learned(const Endpoint& backend, const smtp::Capabilities& capabilities) {
+  states_[backend].capabilities = capabilities;
+}
+
+std::optional<smtp::Capabilities> BackendHealth::offered(
+    const std::vector<Endpoint>& preferred) const {
+  std::optional<smtp::Capabilities> all;
+  for (const Endpoint& backend : preferred) {
+    const State* const state = find(backend);
+    if (state != nullptr && state->capabilities) {
+      all = all ? smtp::common(*all, *state->capabilities) : *state->capabilities;
+    }
+  }
+  return all;
+}
+
 std::optional<Endpoint> BackendHealth::due(const std::vector<Endpoint>& preferred,
                                            TimePoint now) const {
   const auto found = std::find_if(preferred.begin(), preferred.end(), [&](const Endpoint& backend) {
     const State* const state = find(backend);
-    return state != nullptr && !state->is_up && state->rests_until <= now;
+    return state == nullptr || (state->is_up ? !state->capabilities : state->rests_until <= now);
   });
   return found == preferred.end() ? std::nullopt : std::optional(*found);
 }
 
-bool BackendHealth::has_down(const std::vector<Endpoint>& preferred) const {
-  return std::any_of(preferred.begin(), preferred.end(),
-                     [this](const Endpoint& backend) { return is_up(backend) == false; });
+bool BackendHealth::is_settled(const std::vector<Endpoint>& preferred) const {
+  return std::all_of(preferred.begin(), preferred.end(), [this](const Endpoint& backend) {
+    const State* const state = find(backend);
+    return state != nullptr && state->is_up && state->capabilities;
+  });
 }
 
 void BackendHealth::keep(const std::vector<Endpoint>& backends) {

@@ -1,4 +1,5 @@
-// BackendHealth — which of the backends answer, as of the last time that somebody tried.
+// BackendHealth — which of the backends answer and what they offer, as of the last time that
+// somebody tried.
 // Owns: one entry for each backend that was tried.   Called by: Backend, Worker; one per worker.
 // Fails: never. Real traffic tells most; the worker's probe tells when one is back.
 #pragma once
@@ -9,6 +10,7 @@
 
 #include "conf/base/clock.hpp"
 #include "conf/base/ip_address.hpp"
+#include "proxy/smtp/capabilities.hpp"
 
 namespace smtpguard::session {
 
@@ -23,12 +25,18 @@ class BackendHealth {
   bool worked(const Endpoint& backend);
   bool failed(const Endpoint& backend, TimePoint now);
 
+  // What it said behind EHLO.
+  void learned(const Endpoint& backend, const smtp::Capabilities& capabilities);
+  // What all of them can do that have said so: whichever of them gets the message. Nothing: none
+  // has.
+  std::optional<smtp::Capabilities> offered(const std::vector<Endpoint>& preferred) const;
+
   // Nothing: not tried yet.
   std::optional<bool> is_up(const Endpoint& backend) const;
-  // The first of those that rest whose time is over.
+  // The first that is down and whose rest is over, or that was never asked what it offers.
   std::optional<Endpoint> due(const std::vector<Endpoint>& preferred, TimePoint now) const;
-  // Those that are down.
-  bool has_down(const std::vector<Endpoint>& preferred) const;
+  // All answer, and have said what they offer.
+  bool is_settled(const std::vector<Endpoint>& preferred) const;
   // After a reload: what is said about others is forgotten.
   void keep(const std::vector<Endpoint>& backends);
 
@@ -37,6 +45,7 @@ class BackendHealth {
     bool is_up = true;
     unsigned failures = 0;  // in a row
     TimePoint rests_until{};
+    std::optional<smtp::Capabilities> capabilities{};
   };
   const State* find(const Endpoint& backend) const;
 

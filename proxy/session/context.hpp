@@ -40,8 +40,6 @@ struct Context {
   const dns::SpfBook& spf;
   // Shared with the sessions that began under it: a reload swaps it, they keep theirs.
   std::shared_ptr<const RuntimeConfig> config;
-  // Learned at the last hand-off or probe; nothing before the first.
-  std::optional<smtp::Capabilities> backend_capabilities;
   // As of the last connections that were tried: a change is told once, for whoever watches the log.
   BackendHealth backends;
   // Somebody found a backend that does not answer: it is to be probed until it does.

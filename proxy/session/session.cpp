@@ -388,10 +388,10 @@ void Session::stop_now() {
 smtp::Offer Session::offer() const {
   smtp::Offer offer;
   // After a reload that named another backend, what is known of that one is not for our session.
-  offer.capabilities =
-      lead_to_the_same(config_->backend, context_.config->backend)
-          ? context_.backend_capabilities.value_or(smtp::capabilities_before_any_backend())
-          : dialog_.offer().capabilities;
+  offer.capabilities = lead_to_the_same(config_->backend, context_.config->backend)
+                           ? context_.backends.offered(addresses_of(config_->backend))
+                                 .value_or(smtp::capabilities_before_any_backend())
+                           : dialog_.offer().capabilities;
   const std::uint64_t ours = to_number(config_->limits.message_size);
   const std::uint64_t theirs = offer.capabilities.size;
   offer.message_size = theirs == 0 ? ours : std::min(ours, theirs);

@@ -82,7 +82,7 @@ Worker::Worker(SessionLog& log, std::shared_ptr<const RuntimeConfig> config,
                   tell_spf(daemon, domain, trouble);
                 }),
       context_{io_, wheel_, admission_, log, resolver_, list_watch_, spf_book_, std::move(config),
-               {},  {},     {},         {},  {},        nullptr},
+               {},  {},     {},         {},  nullptr},
       lobby_(context_, [this](Arrival arrival) { begin_session(std::move(arrival)); }),
       memory_ceiling_(
           wheel_, admission_, log.daemon(),
@@ -177,7 +177,6 @@ void Worker::reconfigure(std::shared_ptr<const RuntimeConfig> config,
   recover();
   const BackendSettings& now = context_.config->backend;
   if (!lead_to_the_same(now, before)) {
-    context_.backend_capabilities.reset();
     context_.backends.keep({});
     learn_capabilities();
   }
@@ -276,20 +275,18 @@ net::Awaitable<void> Worker::learn() {
     // A reload may name other backends meanwhile.
     const std::shared_ptr<const RuntimeConfig> config = context_.config;
     const std::vector<Endpoint> addresses = addresses_of(config->backend);
-    if (context_.backend_capabilities && !context_.backends.has_down(addresses)) {
+    if (context_.backends.is_settled(addresses)) {
       break;
     }
     const auto due = context_.backends.due(addresses, SteadyClock::now());
-    if (context_.backend_capabilities && !due) {
+    if (!due) {
       pause.expires_after(kLearnEvery);
       [[maybe_unused]] const auto outcome = co_await pause.async_wait(net::kUseTuple);
       continue;
     }
     BackendSettings probed = config->backend;
-    if (due) {
-      probed.address = *due;
-      probed.fallback.clear();
-    }
+    probed.address = *due;
+    probed.fallback.clear();
     Backend backend(context_, probed, learning_);
     smtp::ClientIdentity identity;
     identity.is_probe = true;
@@ -298,12 +295,13 @@ net::Awaitable<void> Worker::learn() {
     // the backend's own address; XCLIENT is not said for ourselves.
     identity.hand_off = config->backend.identity;
     identity.tls = config->backend.tls;
-    identity.client = config->backend.address;
-    identity.destination = config->backend.address;
+    identity.client = *due;
+    identity.destination = *due;
     backend.set_identity(identity);
     const smtp::Reply reply = co_await backend.ask(question);
     backend.drop();
-    if (reply.is_positive() || is_stopping()) {
+    const bool is_asked_again = context_.backends.due(addresses, SteadyClock::now()) == due;
+    if (reply.is_positive() || is_stopping() || !is_asked_again) {
       continue;
     }
     pause.expires_after(kLearnEvery);

@@ -1,5 +1,7 @@
 #include "proxy/smtp/capabilities.hpp"
 
+#include <algorithm>
+
 #include "conf/base/text.hpp"
 
 namespace smtpguard::smtp {
@@ -9,6 +11,18 @@ Capabilities capabilities_before_any_backend() {
   known.eight_bit_mime = true;
   known.enhanced_status_codes = true;
   return known;
+}
+
+Capabilities common(const Capabilities& one, const Capabilities& other) {
+  Capabilities both;
+  both.eight_bit_mime = one.eight_bit_mime && other.eight_bit_mime;
+  both.smtp_utf8 = one.smtp_utf8 && other.smtp_utf8;
+  both.dsn = one.dsn && other.dsn;
+  both.enhanced_status_codes = one.enhanced_status_codes && other.enhanced_status_codes;
+  both.start_tls = one.start_tls && other.start_tls;
+  both.has_size = one.has_size && other.has_size;
+  both.size = one.size == 0 || other.size == 0 ? 0 : std::max(one.size, other.size);
+  return both;
 }
 
 Capabilities parse_capabilities(const std::vector<std::string>& lines) {

@@ -28,6 +28,10 @@ struct Capabilities {
 // What may be offered while no backend has been seen yet.
 Capabilities capabilities_before_any_backend();
 
+// What both can do. Of two sizes the larger, and of the attributes of XCLIENT none: those are told
+// to one server, and a message must not be refused by the limit of another one.
+Capabilities common(const Capabilities& one, const Capabilities& other);
+
 // The lines of an EHLO reply, the first one (the greeting) included.
 Capabilities parse_capabilities(const std::vector<std::string>& lines);
 

@@ -92,7 +92,27 @@ def refusal_is_final(suite):
     first.default = {"mail": b"550 5.7.1 not you\r\n"}
     guard = new_guard(suite, "final", first, second)
     deliver(guard, 550)
-    expect(not second.sessions, "the second backend was asked")
+    asked = [session.commands for session in second.sessions if any(said.startswith(b"MAIL") for said in session.commands)]
+    expect(not asked, f"the second backend was asked: {asked}")
+    guard.stop()
+
+
+def weaker_fallback(suite):
+    """What the first can do and the second cannot is not offered, whoever gets the message."""
+    first, second = ScriptedBackend().start(), ScriptedBackend().start()
+    first.default = {"ehlo": b"250-backend.example.net\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 DSN\r\n"}
+    second.default = {"ehlo": b"250-backend.example.net\r\n250 8BITMIME\r\n"}
+    guard = new_guard(suite, "weaker", first, second)
+    for backend in (first, second):
+        guard.log.wait_for(f"backend {at(backend.address)} answers")
+    for _ in range(2):  # also after the first has had a message
+        with RawClient(guard.address, source=own_source()) as client:
+            client.reply()
+            offered = client.ask("EHLO client.example", 250).text
+            expect("8BITMIME" in offered, offered)
+            expect("SMTPUTF8" not in offered and "DSN" not in offered, offered)
+            client.transaction(messages.simple(messages.new_id()))
+            client.quit()
     guard.stop()
 
 
@@ -149,7 +169,7 @@ def probed(suite):
 
 def main():
     suite = Suite("backends", __doc__)
-    for case in (next_one, refused_greeting, none, refusal_is_final, most_connections, probed):
+    for case in (next_one, refused_greeting, none, refusal_is_final, weaker_fallback, most_connections, probed):
         suite.case(case.__name__, case, suite, limit=60)
     suite.finish()
 

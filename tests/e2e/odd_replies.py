@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""What a client is told when a backend answers oddly: every odd reply at every stage. Loopback only, needs no root.
+"""What a client is told when a backend fails or answers oddly, and what the log says: every fault at every stage.
+Loopback only, needs no root.
 
-The outcome of each is written down in odd_replies.md, and compared. A change there is a change of what clients see.
+The outcome of each is written down in odd_replies.md, and compared. A change there is a change of what clients and
+administrators see.
 Judged for each, beside its outcome: what the client was told is well-formed, one reply for each command, and nothing was
 acknowledged that the backend had not accepted; then smtpguard serves the next client.
 """
@@ -72,6 +74,10 @@ REPLIES = {
 # Whether these are seen before the next command or behind it is a matter of time. Either is right: a new connection, or
 # 451; never a success that was another command's.
 RACES = {"twice, the second late", "it, then close"}
+# What the log calls the stages: a dash stands for it in the table, or there would be nine columns of nearly the same.
+STAGE_WORDS = re.compile(r"the connection \(its 220\)|EHLO|XCLIENT|MAIL|RCPT|DATA|end of data|RSET|QUIT")
+GOOD_CODES = re.compile(r"\b(220|250|354)(?=_fine| and then)")
+HINT = re.compile(r"; does it expect PROXY version 2 here\? \(backend\.identity\)$")
 EITHER = re.compile(r"delivered|451 4\.3\.0 to \w+")
 
 
@@ -119,6 +125,23 @@ class Talk:
         return self.outcome or "delivered"
 
 
+def trouble_of(guard, local):
+    """What the log says of the backend in the session of that client."""
+    connect = guard.log.wait_for(rf"session=(\S+) event=connect client={re.escape(local[0])}:{local[1]} ")
+    session = re.search(r"session=(\S+)", connect).group(1)
+    guard.log.wait_for(rf"session={session} event=summary ")
+    lines = guard.log.find(rf"session={session} event=backend ")
+    troubles = [re.search(r'trouble="((?:[^"\\]|\\.)*)"', line).group(1) for line in lines]
+    return {in_short(trouble) for trouble in troubles}
+
+
+def in_short(trouble):
+    """Without what differs from stage to stage, and in a cell of a table."""
+    short = HINT.sub("", trouble).replace(r"\"", "'")
+    short = STAGE_WORDS.sub("-", short.replace("greeted with", "answered - with"))
+    return GOOD_CODES.sub("250", short)
+
+
 def by_proxy(guard, backend, name, stage):
     source = own_source() or "127.0.0.1"
     talk = Talk(guard, source)
@@ -127,7 +150,7 @@ def by_proxy(guard, backend, name, stage):
     outcome = talk.play(stage)
     wait_until(lambda: all(session.over for session in backend.of(local)), "the backend's connections end", 15)
     judge(talk, backend.of(local))
-    return settled(name, outcome)
+    return settled(name, outcome), trouble_of(guard, local)
 
 
 def by_xclient(guard, backend, name, stage):
@@ -138,7 +161,7 @@ def by_xclient(guard, backend, name, stage):
     sessions = backend.sessions[before:]
     wait_until(lambda: all(session.over for session in sessions), "the backend's connections end", 15)
     judge(talk, sessions)
-    return settled(name, outcome)
+    return settled(name, outcome), trouble_of(guard, talk.client.local)
 
 
 def settled(name, outcome):
@@ -163,9 +186,33 @@ def as_table(cells):
     return [line.replace("dot |", "end of data |") for line in lines]
 
 
-def compare(suite, cells):
+def as_log_table(troubles):
+    """Markdown: for each reply what the log has said, whatever the stage."""
+    lines = ["| the backend says | trouble= in the log |", "|---|---|"]
+    for name in REPLIES:
+        said = "; or ".join(sorted(troubles[name])) or "nothing: it is no fault"
+        said = "depends on when it is seen" if name in RACES else said
+        lines.append(f"| {name} | {said} |")
+    return lines
+
+
+def unreachable(suite):
+    """A backend that is not there: what the client is told and the log says, by name."""
+    found = {}
+    for name, address in (("nobody listens", ("127.0.0.1", free_port())), ("no such network", ("240.0.0.1", 25))):
+        guard = Guard(suite, "guard-unreachable", [("127.0.0.1", free_port())], address).start()
+        talk = Talk(guard, own_source() or "127.0.0.1")
+        outcome = talk.play("banner")
+        found[name] = outcome, trouble_of(guard, talk.client.local)
+        guard.stop()
+    return found
+
+
+def compare(suite, cells, troubles):
     path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "odd_replies.md")
-    got = as_table(cells)
+    got = as_table(cells) + as_log_table(troubles)
+    for name, (outcome, said) in unreachable(suite).items():
+        got.append(f"| {name} ({outcome}) | {'; or '.join(sorted(said))} |")
     with open(os.path.join(suite.work, "odd_replies.md"), "w") as file:
         print("\n".join(got), file=file)
     with open(path) as file:
@@ -188,6 +235,7 @@ def main():
             guard.start()
 
     cells = {}
+    troubles = {name: set() for name in REPLIES}
 
     def play(stage):
         """All replies of one stage: side by side, but for XCLIENT, where the backend does not know whom it talks to."""
@@ -196,7 +244,8 @@ def main():
 
         def one(name):
             try:
-                cells[name, stage] = cell(*sides[identity], name, stage)
+                cells[name, stage], said = cell(*sides[identity], name, stage)
+                troubles[name] |= said
             except (Failure, OSError, EOFError) as failure:
                 cells[name, stage] = "?"
                 failures.append(f"{name}: {failure!r}")
@@ -209,7 +258,7 @@ def main():
         for stage in STAGES:
             suite.case("stage/" + stage, play, stage, limit=60)
         if len(cells) == len(STAGES) * len(REPLIES):
-            suite.case("table", compare, suite, cells)
+            suite.case("table", compare, suite, cells, troubles)
         for identity, (guard, _backend) in sides.items():
             suite.case("stop/" + identity, guard.stop, always=True)
     suite.finish()

@@ -21,10 +21,11 @@ class BackendHealthTest : public testing::Test {
 TEST_F(BackendHealthTest, KeepsTheOrderWhileNothingIsKnown) {
   EXPECT_EQ(health_.order(kBoth), kBoth);
   EXPECT_EQ(health_.is_up(kFirst), std::nullopt);
-  EXPECT_FALSE(health_.has_down(kBoth));
+  EXPECT_FALSE(health_.is_settled(kBoth));
 }
 
 TEST_F(BackendHealthTest, TriesOneThatIsDownLastAndProbesItWhenItsRestIsOver) {
+  health_.learned(kSecond, {});
   EXPECT_TRUE(health_.failed(kFirst, now_));
   EXPECT_EQ(health_.order(kBoth), kTurned);
   EXPECT_EQ(health_.due(kBoth, now_ + 1s), std::nullopt);
@@ -32,6 +33,7 @@ TEST_F(BackendHealthTest, TriesOneThatIsDownLastAndProbesItWhenItsRestIsOver) {
 }
 
 TEST_F(BackendHealthTest, RestsLongerEachTimeButNotForEver) {
+  health_.learned(kSecond, {});
   TimePoint now = now_;
   for (const auto rest : {2s, 4s, 8s, 16s, 32s, 60s, 60s}) {
     health_.failed(kFirst, now);
@@ -48,12 +50,49 @@ TEST_F(BackendHealthTest, TellsEachChangeOnce) {
   EXPECT_FALSE(health_.worked(kFirst));
   EXPECT_TRUE(health_.failed(kFirst, now_));
   EXPECT_FALSE(health_.failed(kFirst, now_));
-  EXPECT_TRUE(health_.has_down(kBoth));
+  EXPECT_FALSE(health_.is_settled(kBoth));
   EXPECT_TRUE(health_.worked(kFirst));
   EXPECT_EQ(health_.is_up(kFirst), true);
   // And begins with a short rest again.
   health_.failed(kFirst, now_);
   EXPECT_EQ(health_.due(kBoth, now_ + 2s), kFirst);
+}
+
+TEST_F(BackendHealthTest, AsksEachThatHasNotSaidWhatItOffers) {
+  EXPECT_EQ(health_.due(kBoth, now_), kFirst);
+  health_.worked(kFirst);
+  EXPECT_EQ(health_.due(kBoth, now_), kFirst);
+  health_.learned(kFirst, {});
+  EXPECT_EQ(health_.due(kBoth, now_), kSecond);
+  health_.failed(kSecond, now_);
+  EXPECT_EQ(health_.due(kBoth, now_), std::nullopt);
+  health_.worked(kSecond);
+  health_.learned(kSecond, {});
+  EXPECT_TRUE(health_.is_settled(kBoth));
+  EXPECT_EQ(health_.due(kBoth, now_), std::nullopt);
+}
+
+TEST_F(BackendHealthTest, OffersWhatAllCanDo) {
+  EXPECT_EQ(health_.offered(kBoth), std::nullopt);
+  smtp::Capabilities rich;
+  rich.eight_bit_mime = rich.smtp_utf8 = rich.dsn = rich.has_size = true;
+  rich.size = 1000;
+  health_.learned(kFirst, rich);
+  EXPECT_EQ(health_.offered(kBoth), rich);
+  smtp::Capabilities poor;
+  poor.eight_bit_mime = poor.has_size = true;
+  poor.size = 5000;
+  health_.learned(kSecond, poor);
+  EXPECT_EQ(health_.offered(kBoth), poor);
+  EXPECT_EQ(health_.offered({kFirst}), rich);
+  // Whether it answers just now changes nothing: it may get the message all the same.
+  health_.failed(kSecond, now_);
+  EXPECT_EQ(health_.offered(kBoth), poor);
+  health_.worked(kSecond);
+  EXPECT_EQ(health_.offered(kBoth), poor);
+  poor.size = 0;  // no limit
+  health_.learned(kSecond, poor);
+  EXPECT_EQ(health_.offered(kBoth)->size, 0U);
 }
 
 TEST_F(BackendHealthTest, ForgetsWhatAReloadHasTakenAway) {
