@@ -1,13 +1,16 @@
 #include "proxy/net/deadline_wheel.hpp"
 
 #include <algorithm>
+#include <boost/asio/post.hpp>
 #include <iterator>
 
 namespace smtpguard::net {
 
 namespace {
 constexpr Milliseconds kTick{250};
-}
+// Deadlines that come before everybody else has had a turn of the loop.
+constexpr int kInARow = 8;
+}  // namespace
 
 DeadlineWheel::DeadlineWheel(asio::io_context& io)
     : timer_(io.get_executor()), origin_(SteadyClock::now()) {}
@@ -34,6 +37,9 @@ void DeadlineWheel::arm(Entry& entry, TimePoint deadline) {
 }
 
 void DeadlineWheel::start() {
+  if (is_stopped_) {
+    return;
+  }
   is_running_ = true;
   timer_.expires_at(origin_ + kTick * static_cast<std::int64_t>(next_tick_));
   timer_.async_wait([this](const ErrorCode& error) {
@@ -51,28 +57,38 @@ void DeadlineWheel::recover() {
   }
 }
 
+// A few at a time: of a thousand visitors a second the deadlines of a tick are hundreds, and those
+// who are served must not wait for all of them.
 void DeadlineWheel::tick() {
   const TimePoint now = SteadyClock::now();
   // An idle wheel goes on ticking four times a second; that is cheaper than counting its entries.
-  while (origin_ + kTick * static_cast<std::int64_t>(next_tick_) <= now) {
-    Slot due;
-    due.swap(slots_[next_tick_ % kSlots]);
-    ++next_tick_;
-    while (!due.empty()) {
-      Entry& entry = due.front();
-      due.pop_front();
-      if (entry.deadline_ > now) {
-        arm(entry, entry.deadline_);
-      } else {
-        entry.on_deadline();
+  for (int rung = 0; rung < kInARow;) {
+    if (due_.empty()) {
+      if (origin_ + kTick * static_cast<std::int64_t>(next_tick_) > now) {
+        return start();
       }
+      due_.swap(slots_[next_tick_ % kSlots]);
+      ++next_tick_;
+      continue;
+    }
+    ++rung;
+    Entry& entry = due_.front();
+    due_.pop_front();
+    if (entry.deadline_ > now) {
+      arm(entry, entry.deadline_);
+    } else {
+      entry.on_deadline();
     }
   }
-  start();
+  asio::post(timer_.get_executor(), [this] {
+    is_waiting_ = false;
+    tick();
+  });
+  is_waiting_ = true;
 }
 
 void DeadlineWheel::stop() {
-  is_running_ = true;  // arm() starts nothing any more
+  is_stopped_ = true;
   timer_.cancel();
 }
 

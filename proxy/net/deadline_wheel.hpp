@@ -47,7 +47,7 @@ class DeadlineWheel {
   void arm(Entry& entry, TimePoint deadline);
   // Goes on after an exception in the loop kept the next tick from being waited for.
   void recover();
-  // For the end of the loop: a ticking timer keeps io_context::run() from returning.
+  // For the end of the loop, for good: a ticking timer keeps io_context::run() from returning.
   void stop();
 
  private:
@@ -64,8 +64,10 @@ class DeadlineWheel {
   TimePoint origin_;
   std::uint64_t next_tick_ = 0;  // the first tick that was not run yet
   bool is_running_ = false;
-  bool is_waiting_ = false;  // for the next tick
+  bool is_waiting_ = false;  // for the next tick, or for the next turn of this one
+  bool is_stopped_ = false;
   std::array<Slot, kSlots> slots_;
+  Slot due_;  // of ticks that were reached
 };
 
 }  // namespace smtpguard::net

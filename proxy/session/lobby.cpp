@@ -339,10 +339,21 @@ void Lobby::on_early_window(Held visitor) {
                                          {context_.scratch.data(), peeked.count},
                                          peeked.count,
                                          after.count()});
+      if (context_.admission.is_busy() && inquiry.judge.is_past_saving(inquiry.facts)) {
+        return send_away_early_talker(std::move(visitor), peeked.count);
+      }
       break;
     }
   }
   let_in(std::move(visitor));
+}
+
+// Nothing would come of a session with it but work; 421, so that nothing is lost if it was wrong.
+void Lobby::send_away_early_talker(Held visitor, std::size_t unread) {
+  // A close with unread input would be a reset, and might overtake the reply.
+  net::read_some(visitor->socket, std::span(context_.scratch.data(), unread));
+  dismiss(std::move(visitor), Ending::Dropped,
+          "you spoke before our greeting was over (RFC 5321 4.3.1)");
 }
 
 void Lobby::let_in(Held visitor) {
@@ -363,7 +374,8 @@ void Lobby::dismiss(Held visitor, Ending ending, std::string_view detail) {
   record.began = visitor->began;
   record.ending = ending;
   record.ending_detail = detail;
-  if (ending == Ending::Refused || ending == Ending::Shutdown || ending == Ending::Blocked) {
+  if (ending == Ending::Refused || ending == Ending::Shutdown || ending == Ending::Blocked ||
+      ending == Ending::Dropped) {
     const bool is_stop = ending == Ending::Shutdown;
     const auto reply =
         smtp::make_reply(421,
@@ -381,6 +393,9 @@ void Lobby::dismiss(Held visitor, Ending ending, std::string_view detail) {
     record.verdict =
         std::make_unique<const filters::Verdict>(visitor->inquiry->judge.of_client(facts));
     context_.lists.on_session_end(*record.verdict);
+  }
+  if (ending == Ending::Dropped) {
+    remember(context_, *visitor->inquiry, record, *record.verdict);
   }
   context_.log.end(facts, record, SteadyClock::now());
 }

@@ -102,6 +102,7 @@ class Lobby {
   void on_early_window(Held visitor);
   static void ask_once(Inquiry& inquiry, TimePoint since);
   void let_in(Held visitor);
+  void send_away_early_talker(Held visitor, std::size_t unread);
   void dismiss(Held visitor, filters::Ending ending, std::string_view detail);
 
   Context& context_;

@@ -111,12 +111,12 @@ void Session::judge_sender() {
   tag_.reset();
   facts_.sender = mailbox_of(command.path);
   facts_.recipients = 0;
-  recall_sender(context_, *inquiry_);
   be_quiet_if_known();
   smtp::Judgement judgement;
   judgement.kind = smtp::Judgement::Kind::Hold;
   const bool may_be_saved = inquiry_->pursue(SteadyClock::now());
   if (may_be_saved || inquiry_->judge.may_drop(facts_)) {
+    recall_sender(context_, *inquiry_);
     const filters::Verdict verdict = inquiry_->judge.of_client(facts_);
     if (verdict.kind == filters::Verdict::Kind::Drop) {
       drop(verdict);

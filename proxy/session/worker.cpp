@@ -84,6 +84,7 @@ Worker::Worker(SessionLog& log, std::shared_ptr<const RuntimeConfig> config,
       context_{io_, wheel_, admission_, log, resolver_, list_watch_, spf_book_, std::move(config),
                {},  {},     {},         {},  nullptr},
       lobby_(context_, [this](Arrival arrival) { begin_session(std::move(arrival)); }),
+      workload_(wheel_, admission_, log.daemon()),
       memory_ceiling_(
           wheel_, admission_, log.daemon(),
           [this] { return to_number(context_.config->limits.memory); },

@@ -22,6 +22,7 @@
 #include "proxy/session/lobby.hpp"
 #include "proxy/session/memory_ceiling.hpp"
 #include "proxy/session/session.hpp"
+#include "proxy/session/workload.hpp"
 
 namespace smtpguard::session {
 
@@ -125,6 +126,7 @@ class Worker {
   boost::intrusive::list<Session, boost::intrusive::constant_time_size<false>> sessions_;
   net::SocketWait learning_{wheel_};
   Patience patience_{*this};
+  Workload workload_;
   MemoryCeiling memory_ceiling_;
   std::optional<Milliseconds> drain_time_;
   TimePoint retired_at_{};

@@ -2,13 +2,14 @@
 """More connections than there is room or memory for: known clients get in all the same, strangers who say nothing make room, and who has
 been greeted and says nothing is sent away soon. Loopback only.
 """
+import multiprocessing
 import resource
 import socket
 import time
 
 from support.backend import ScriptedBackend
-from support.guard import Guard, free_port
-from support.harness import Suite, expect, wait_until
+from support.guard import Guard, fields, free_port
+from support.harness import Skip, Suite, expect, wait_until
 from support.smtp_client import RawClient
 
 ROOM = 20
@@ -107,6 +108,64 @@ def over_the_ceiling(guard, backend):
     print(f"  {len(visitors)} visitors: {guard.log.find('more than limits.memory', mark)[0]}")
 
 
+EARLY = b"EHLO bot.example\r\nMAIL FROM:<a@bot.example>\r\nRCPT TO:<user@example.net>\r\n"
+
+
+def talk_early(address, number, until):
+    """A process that sends bots as fast as it can."""
+    turn = 0
+    while time.monotonic() < until:
+        turn += 1
+        client = socket.socket()
+        try:
+            client.settimeout(5)
+            client.bind((f"127.{number}.{turn // 200 % 200}.{turn % 200 + 1}", 0))
+            client.connect(address)
+            client.sendall(EARLY)
+            while client.recv(4096).count(b"\n") < 2 and time.monotonic() < until:
+                pass
+        except OSError:
+            pass
+        client.close()
+
+
+def early_talker(guard):
+    """What one hears that says nothing more."""
+    with socket.create_connection(guard.address, timeout=15, source_address=("127.1.1.1", 0)) as client:
+        client.sendall(EARLY + b"QUIT\r\n")
+        return heard(client)
+
+
+def early_talkers(guard, backend):
+    """More of them than there is time for: they hear 421 at once, the known deliver, and later each has a session again."""
+    said = early_talker(guard)
+    expect("550 5.7.1 " in said and "(early_talker)" in said, f"an early talker heard: {said!r}")
+    mark = guard.log.mark()
+    until = time.monotonic() + 20
+    bots = [multiprocessing.Process(target=talk_early, args=(guard.address, 60 + number, until)) for number in range(4)]
+    for bot in bots:
+        bot.start()
+    try:
+        while not guard.log.find("event loop works", mark):
+            if time.monotonic() >= until - 5:
+                raise Skip("this machine cannot send bots faster than smtpguard judges them")
+            time.sleep(0.2)
+        said = early_talker(guard)
+        expect("421 4.7.0 " in said and "you spoke before our greeting was over" in said, f"an early talker heard: {said!r}")
+        before = len(backend.accepted())
+        deliver(guard)
+        expect(len(backend.accepted()) == before + 1, "the known client's message did not arrive")
+    finally:
+        for bot in bots:
+            bot.terminate()
+            bot.join()
+    summary = fields(guard.log.wait_for("event=summary client=127.1.1.1:.* how=dropped", mark))
+    expect(summary["verdict"] == "refuse" and summary["rule"] == "early_talker" and summary["early"] == "1", f"{summary}")
+    guard.log.wait_for("the event loop has time again", mark, 30)
+    said = early_talker(guard)
+    expect("550 5.7.1 " in said, f"after the storm an early talker heard: {said!r}")
+
+
 def main():
     suite = Suite("storm", __doc__)
     backend = ScriptedBackend().start()
@@ -126,11 +185,16 @@ def main():
             "memory": '"4MB"'}
     small = Guard(suite, "guard-small", [("127.0.0.1", free_port())], backend.address,
                   sections={**shared, "limits": many, "policy.default": {"greet_delay": '"60s"', "greet_max": '"60s"'}})
-    if suite.case("start", lambda: (slow.start(), quick.start(), small.start()), always=True):
+    without_ceiling = {key: value for key, value in many.items() if key != "memory"}
+    early = Guard(suite, "guard-early", [("127.0.0.1", free_port())], backend.address,
+                  sections={**shared, "limits": without_ceiling, "memory": {"enabled": "false"},
+                            "policy.default": {"posture": '"balanced"', "greet_delay": '"4s"', "greet_max": '"6s"'}})
+    if suite.case("start", lambda: (slow.start(), quick.start(), small.start(), early.start()), always=True):
         suite.case("full-of-silent", full_of_silent, slow, backend)
         suite.case("silent-after-greeting", silent_after_greeting, quick, backend)
         suite.case("over-the-ceiling", over_the_ceiling, small, backend)
-        for guard in (slow, quick, small):
+        suite.case("early-talkers", early_talkers, early, backend, limit=90)
+        for guard in (slow, quick, small, early):
             suite.case("stop/" + guard.folder.rsplit("/", 1)[-1], guard.stop, always=True)
     suite.finish()
 

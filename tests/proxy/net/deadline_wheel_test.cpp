@@ -2,7 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <functional>
 #include <memory>
+#include <vector>
 
 namespace smtpguard::net {
 namespace {
@@ -64,6 +68,41 @@ TEST(DeadlineWheel, TakesTheLaterTimeWhenArmedAgain) {
   io.run();
   EXPECT_EQ(alarm.rings, 1);
   EXPECT_GE(alarm.at, later);
+}
+
+// Hundreds may fall into one tick: the others in the loop are not kept waiting by all of them.
+TEST(DeadlineWheel, LetsOthersHaveTheirTurnBetweenManyDeadlines) {
+  struct Counted final : DeadlineWheel::Entry {
+    explicit Counted(int& count) : rung(count) {}
+    void on_deadline() noexcept override { ++rung; }
+    int& rung;
+  };
+  asio::io_context io(1);
+  DeadlineWheel wheel(io);
+  int rung = 0;
+  std::vector<std::unique_ptr<Counted>> entries;
+  for (int count = 0; count < 100; ++count) {
+    entries.push_back(std::make_unique<Counted>(rung));
+    wheel.arm(*entries.back(), SteadyClock::now());
+  }
+  std::vector<int> seen;
+  std::function<void()> other = [&] {
+    seen.push_back(rung);
+    if (rung < 100) {
+      asio::post(io, other);
+    } else {
+      wheel.stop();
+    }
+  };
+  asio::post(io, other);
+  io.run();
+  EXPECT_EQ(rung, 100);
+  int longest = 0;
+  for (std::size_t turn = 1; turn < seen.size(); ++turn) {
+    longest = std::max(longest, seen[turn] - seen[turn - 1]);
+  }
+  EXPECT_GT(longest, 0);
+  EXPECT_LE(longest, 16);
 }
 
 TEST(DeadlineWheel, KeepsADeadlineBeyondItsTurn) {
