@@ -26,16 +26,14 @@ constexpr const char* kIdent = "smtpguard";
 // More than that does not wait for the end of a turn.
 constexpr std::size_t kMostGathered = 64 * 1024;
 
-// "2026-11-23T21:56:29.123Z smtpguard[123]: "; of this process, which did not fork since.
+// "2026-11-23T21:56:29.123Z smtpguard[123]: "
 void append_prefix(std::string& out) {
-  thread_local std::string who;
-  thread_local pid_t known = 0;
-  if (const pid_t pid = getpid(); pid != known) {
-    who = std::string(" ") + kIdent + '[' + std::to_string(pid) + "]: ";
-    known = pid;
-  }
   out += utc_timestamp();
-  out += who;
+  out += ' ';
+  out += kIdent;
+  out += '[';
+  out += std::to_string(getpid());
+  out += "]: ";
 }
 
 // A write to a file does not wait for a reader.
@@ -114,7 +112,13 @@ class StreamSink : public LogSink {
     return lines_.write(descriptor(), text) == 0;
   }
   bool gather(Severity /*severity*/, std::string_view line) override {
-    append(gathered_, line);
+    const std::size_t before = gathered_.size();
+    try {
+      append(gathered_, line);
+    } catch (const std::exception&) {
+      gathered_.resize(before);  // half a line must not be the beginning of the next
+      return false;
+    }
     return true;
   }
   std::uint64_t flush() override {
@@ -152,7 +156,9 @@ class StderrSink final : public StreamSink {
 class FileSink final : public StreamSink {
  public:
   FileSink(Descriptor file, bool raw)
-      : StreamSink(LineWriter(false), raw), file_(std::move(file)), raw_(raw) {}
+      : StreamSink(LineWriter(!is_regular_file(file.get())), raw),
+        file_(std::move(file)),
+        raw_(raw) {}
 
   bool write_lost(std::uint64_t count) override {
     if (!raw_) {
@@ -164,7 +170,7 @@ class FileSink final : public StreamSink {
   }
   void replace(Descriptor file) override {
     file_ = std::move(file);
-    begin_anew(LineWriter(false));
+    begin_anew(LineWriter(!is_regular_file(file_.get())));
   }
   Kind kind() const override { return Kind::File; }
 
@@ -262,11 +268,11 @@ void Log::gather(std::function<void()> soon) noexcept {
 
 void Log::flush() noexcept {
   const std::lock_guard lock(writing_);
-  is_flush_due_ = false;
   flush_locked();
 }
 
 void Log::flush_locked() {
+  is_flush_due_ = false;
   gathered_ = 0;
   for (Outlet& outlet : outlets_) {
     count_lost(outlet, outlet.sink->flush());
@@ -281,7 +287,6 @@ void Log::count_lost(Outlet& outlet, std::uint64_t lines) {
 void Log::tend(TimePoint now) noexcept {
   try {
     const std::lock_guard lock(writing_);
-    is_flush_due_ = false;
     flush_locked();
     for (Outlet& outlet : outlets_) {
       outlet.sink->tend(now);

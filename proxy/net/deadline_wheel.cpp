@@ -9,7 +9,8 @@ namespace smtpguard::net {
 namespace {
 constexpr Milliseconds kTick{250};
 // Deadlines that come before everybody else has had a turn of the loop.
-constexpr int kInARow = 8;
+constexpr std::int64_t kInARow = 8;
+constexpr std::int64_t kHurry = 8;  // for each tick that we are behind so many times as many more
 }  // namespace
 
 DeadlineWheel::DeadlineWheel(asio::io_context& io)
@@ -62,7 +63,11 @@ void DeadlineWheel::recover() {
 void DeadlineWheel::tick() {
   const TimePoint now = SteadyClock::now();
   // An idle wheel goes on ticking four times a second; that is cheaper than counting its entries.
-  for (int rung = 0; rung < kInARow;) {
+  // Ticks that were reached before an earlier one was over: the more, the more come at once.
+  const auto reached = (now - origin_) / kTick + 1 - static_cast<std::int64_t>(next_tick_);
+  const auto late = due_.empty() ? 0 : std::max<std::int64_t>(0, reached);
+  const auto in_a_row = kInARow * (1 + kHurry * late);
+  for (std::int64_t rung = 0; rung < in_a_row;) {
     if (due_.empty()) {
       if (origin_ + kTick * static_cast<std::int64_t>(next_tick_) > now) {
         return start();

@@ -300,7 +300,8 @@ void Backend::tell_change(bool is_up) {
   } else {
     context_.log.daemon().warning(fmt::format(
         "backend {}: {}; {} until it answers", address, connection_->dialog.trouble(),
-        settings_.fallback.empty() ? "messages get 451" : "the others are tried before it"));
+        addresses_of(context_.config->backend).size() == 1 ? "messages get 451"
+                                                           : "the others are tried before it"));
   }
 }
 

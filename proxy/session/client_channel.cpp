@@ -11,6 +11,8 @@ namespace {
 constexpr Milliseconds kLingerTime{2000};
 constexpr std::size_t kLingerReads = 64;
 constexpr std::size_t kPeeked = 4096;
+// A client that says much and reads nothing gets no more of our memory than this.
+constexpr std::size_t kMostHeld = 4096;
 }  // namespace
 
 net::Awaitable<ClientChannel::Fill> ClientChannel::fill(TimePoint deadline, bool read_at_once,
@@ -116,11 +118,22 @@ void ClientChannel::write_at_once(std::string_view bytes) {
   write_some(all);
 }
 
-void ClientChannel::hold(std::string_view bytes) {
+bool ClientChannel::hold(std::string_view bytes) {
+  if (bytes.size() + (held_ ? held_->size() : 0) > kMostHeld) {
+    return false;
+  }
   if (!held_) {
     held_ = std::string();
   }
   *held_ += bytes;
+  return true;
+}
+
+void ClientChannel::write_held() noexcept {
+  if (held_ && !is_cut_off_ && loss_ == Loss::None) {
+    write_some(*held_);
+    held_.reset();
+  }
 }
 
 std::string ClientChannel::take_held() {
@@ -135,6 +148,9 @@ net::Awaitable<bool> ClientChannel::write(std::string_view bytes) {
     all = take_held() + std::string(bytes);
     bytes = all;
   }
+  if (loss_ != Loss::None) {
+    co_return false;  // nothing may follow half a reply
+  }
   if (bytes.empty()) {
     co_return true;
   }
@@ -144,6 +160,7 @@ net::Awaitable<bool> ClientChannel::write(std::string_view bytes) {
   }
   const TimePoint deadline = SteadyClock::now() + write_timeout_;
   std::string rest(bytes.substr(io.count));
+  all = {};
   std::size_t from = 0;
   while (from < rest.size()) {
     const net::Wake wake = co_await wait_.ready(socket_, deadline, !io.waits_for_other);

@@ -53,11 +53,14 @@ class ClientChannel {
   net::Awaitable<bool> write(std::string_view bytes);
   // Goes out with what is written next: replies to commands that came together leave together. Who
   // holds flushes before anything but input is waited for.
-  void hold(std::string_view bytes);
+  // False: it is enough, and is to be written.
+  bool hold(std::string_view bytes);
   bool is_holding() const { return held_.has_value(); }
   net::Awaitable<bool> flush();
   // As much of it as the socket takes now; for a last word before an abrupt end.
   void write_at_once(std::string_view bytes);
+  // The same with what is held alone.
+  void write_held() noexcept;
 
   // Throws away all that has come: what stands behind STARTTLS was said by nobody knows whom
   // (CVE-2011-0411).

@@ -19,7 +19,8 @@ void recall_sender(const Context& context, Inquiry& inquiry);
 void remember_sender(Context& context, Inquiry& inquiry, const filters::SessionRecord& record);
 // Whether who is suspicious has come back, with the recipient in hand.
 filters::memory::GreylistAnswer ask_greylist(Context& context, Inquiry& inquiry);
-// What the session has shown; the record is complete. `of_client`: the verdict as it is now.
+// What the session has shown; the record is complete. `of_client`: the verdict as it is
+// now, or the refusal that stands.
 void remember(Context& context, Inquiry& inquiry, filters::SessionRecord& record,
               const filters::Verdict& of_client);
 

@@ -86,10 +86,10 @@ net::Awaitable<void> Session::run() {
         break;
     }
   }
-  finish();
   if (client_.lost() == ClientChannel::Loss::None) {
-    [[maybe_unused]] const bool taken = co_await client_.flush();
+    co_await flush();
   }
+  finish();
   co_await client_.linger_and_close();
 }
 
@@ -161,11 +161,13 @@ net::Awaitable<void> Session::say(const smtp::Action& action) {
   log_reply(action);
   if (is_to_be_slowed(action.reply)) {
     co_await slow_down();
+    if (is_ended_) {
+      co_return;
+    }
   }
   const std::string bytes = action.reply.to_wire();
-  if (std::exchange(has_more_to_answer_, false) || has_line(client_.kept())) {
-    client_.hold(bytes);
-  } else {
+  const bool is_followed = std::exchange(has_more_to_answer_, false) || has_line(client_.kept());
+  if (!is_followed || !client_.hold(bytes)) {
     const bool taken = co_await client_.write(bytes);
     is_ended_ = is_ended_ || !taken;
   }

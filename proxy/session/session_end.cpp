@@ -48,6 +48,7 @@ void Session::finish() {
 void Session::finish_crashed() {
   body_ = nullptr;
   backend_.abort();
+  client_.write_held();  // a 250 to a message, perhaps
   record_.ending = Ending::Fault;
   record_.ending_detail = where();
   context_.log.end(facts_, record_, SteadyClock::now());

@@ -111,6 +111,8 @@ void Session::judge_sender() {
   tag_.reset();
   facts_.sender = mailbox_of(command.path);
   facts_.recipients = 0;
+  facts_.correspondent.reset();
+  is_unjudged_ = true;
   be_quiet_if_known();
   smtp::Judgement judgement;
   judgement.kind = smtp::Judgement::Kind::Hold;
@@ -143,8 +145,10 @@ net::Awaitable<void> Session::judge_recipient() {
     judge_again_who_came_back(verdict);
   }
   const auto too_much = take_of_rates(facts_.recipients == 1);
+  // A refusal that is repeated says nothing of what was learnt since.
+  const bool is_repeated = record_.verdict && record_.verdict->refuses();
+  is_unjudged_ = is_unjudged_ && is_repeated;
   tell(verdict);
-  is_unjudged_ = false;
   facts_.recipient.reset();
   if (too_much && !verdict.refuses()) {
     refuse_for_now(*too_much);
@@ -244,6 +248,9 @@ net::Awaitable<void> Session::slow_down() {
   }
   ++record_.slowed;
   co_await flush();
+  if (is_ended_) {
+    co_return;
+  }
   const TimePoint end = std::min(SteadyClock::now() + config_->limits.tarpit, session_deadline_);
   bool goes_on = true;
   while (goes_on) {
@@ -268,11 +275,12 @@ void Session::make_room() {
 // Late answers count until here, as long as their time is not over.
 net::Awaitable<void> Session::wait_for_answers(bool also_slow) {
   filters::Investigation& investigation = inquiry_->investigation;
-  while (also_slow ? !investigation.is_all_answered() : !investigation.is_complete()) {
-    co_await flush();
-    if (is_ended_) {
-      co_return;
-    }
+  if (also_slow ? investigation.is_all_answered() : investigation.is_complete()) {
+    co_return;
+  }
+  co_await flush();
+  while (!is_ended_ &&
+         (also_slow ? !investigation.is_all_answered() : !investigation.is_complete())) {
     const TimePoint deadline = investigation.deadline();
     const net::Wake wake = co_await client_.nudged(deadline);
     investigation.look(wake == net::Wake::Deadline ? deadline : SteadyClock::now());

@@ -114,7 +114,7 @@ std::string_view DataDecoder::plain_lines(std::string_view input) const {
       break;
     }
     const std::size_t length = input.substr(end, lf - end).find('\r');
-    if (end + length + 1 != lf || length > rules_.line_limit) {
+    if (length == kNone || end + length + 1 != lf || length > rules_.line_limit) {
       break;
     }
     end = lf + 1;

@@ -2,8 +2,9 @@
 // each line that begins with one, and one end of data.
 // Owns: whether a line is begun.   Called by: the body relay, fuzz target.
 // Fails: text that holds CR, LF or NUL is a bug of the caller (assert); DataDecoder never gives
-// any. RFC 5321 4.5.2. It trusts nothing about how the client had framed the text: a line begins
-// only where this class wrote a line end.
+// any. RFC 5321 4.5.2. Of text it trusts nothing about how the client had framed it: a line begins
+// only where this class wrote a line end. Of whole lines it trusts DataDecoder, which has looked at
+// every octet of them.
 #pragma once
 
 #include <string>

@@ -97,6 +97,17 @@ def refusal_is_final(suite):
     guard.stop()
 
 
+def down_at_start(suite):
+    """The log says where the mail goes, and that each of them was asked."""
+    first, second = ScriptedBackend(), ScriptedBackend().start()
+    guard = new_guard(suite, "down", first, second)
+    line = guard.log.wait_for(f"backend {at(first.address)}: connect: ")
+    expect("the others are tried before it" in line, line)
+    guard.log.wait_for(f"backend {at(second.address)} answers")
+    by(deliver(guard), second)
+    guard.stop()
+
+
 def weaker_fallback(suite):
     """What the first can do and the second cannot is not offered, whoever gets the message."""
     first, second = ScriptedBackend().start(), ScriptedBackend().start()
@@ -169,7 +180,7 @@ def probed(suite):
 
 def main():
     suite = Suite("backends", __doc__)
-    for case in (next_one, refused_greeting, none, refusal_is_final, weaker_fallback, most_connections, probed):
+    for case in (next_one, refused_greeting, none, refusal_is_final, down_at_start, weaker_fallback, most_connections, probed):
         suite.case(case.__name__, case, suite, limit=60)
     suite.finish()
 

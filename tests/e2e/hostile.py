@@ -98,6 +98,8 @@ BODIES = [
         + QUIT, "quit", delivered=1, content=("0" * 8, b"X-E2E: " + b"0" * 8 + b"\r\n\r\n.\r\n")),
     Row("body/end-in-pieces", IN_DATA + [GOOD_WIRE[:-4], pause(0.1), b"\n", pause(0.1), b".", pause(0.1), b"\r", pause(0.1),
         b"\n", dot("250")] + QUIT, "quit", delivered=1, content=(IDENT, GOOD)),
+    # More replies than are kept for one that does not read: they come in their order all the same.
+    Row("command/many-replies", ["220", b"EHLO client.example\r\n" * 60 + b"QUIT\r\n"] + ["250"] * 60 + ["221", EOF], "pipelining"),
     # All in one write: noticed, and still one message, to its octet.
     Row("body/all-at-once", ["220", b"EHLO client.example\r\nMAIL FROM:<a@sender.example>\r\nRCPT TO:<user@example.net>\r\n"
         b"DATA\r\n" + GOOD_WIRE + b"QUIT\r\n", "250", "250", "250", "354", dot("250"), "221", EOF], "pipelining", delivered=1,

@@ -1,6 +1,7 @@
 // DataDecoder and DataEncoder together: what goes in, what a backend gets.
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <random>
 #include <string>
 #include <string_view>
@@ -292,6 +293,11 @@ TEST(Data, GivesTheLinesBeforeAFaultAndThenTheFault) {
     EXPECT_EQ(decoder.next(input).text, "one\r\ntwo\r\n");
     EXPECT_EQ(decoder.next(input).fault, fault);
   }
+}
+
+TEST(Data, TakesNoBareLfAmongPlainLinesWhateverTheLimit) {
+  expect_fault("a\r\n\nb\r\n.\r\nQ", BodyFault::BareLf, "Q",
+               with_line_limit(std::numeric_limits<std::size_t>::max() - 1));
 }
 
 TEST(Data, NamesItsFaults) {
