@@ -1,6 +1,6 @@
 // Block, BlockList — who is turned away for a time, by whom, why and how often it was.
-// Owns: the blocks, at most kMost; a network is one entry.   Called by: Memory, in the loop's
-// thread. Fails: put() says so when the list is full of those that hold. Pure, the time is passed
+// Owns: the blocks, at most kMost; a network is one entry.   Called by: Memory, under its
+// lock. Fails: put() says so when the list is full of those that hold. Pure, the time is passed
 // in. An entry outlives its end by kMemory: who has to be blocked again by then is blocked for
 // longer.
 #pragma once

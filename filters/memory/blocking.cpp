@@ -28,7 +28,23 @@ void Memory::changed(const Block& block, bool is_gone) {
   }
 }
 
+std::optional<Block> Memory::block_of(const IpAddress& client, Moment now) const {
+  const Lock lock(mutex_);
+  const Block* const found = blocks_.find(client, now);
+  return found == nullptr ? std::nullopt : std::optional(*found);
+}
+
+std::vector<Block> Memory::blocks(Moment now) const {
+  const Lock lock(mutex_);
+  return blocks_.all(now);
+}
+
 std::optional<Block> Memory::block(Block wanted, std::chrono::seconds time, Moment now) {
+  const Lock lock(mutex_);
+  return put_block(std::move(wanted), time, now);
+}
+
+std::optional<Block> Memory::put_block(Block wanted, std::chrono::seconds time, Moment now) {
   const Block* const before = blocks_.about(wanted.network);
   wanted.times = before == nullptr ? 1 : before->times + 1;
   wanted.since = now;
@@ -42,6 +58,7 @@ std::optional<Block> Memory::block(Block wanted, std::chrono::seconds time, Mome
 }
 
 std::optional<Block> Memory::punish(const IpAddress& client, Moment now) {
+  const Lock lock(mutex_);
   const BlockSettings& settings = settings_.blocks;
   const Record* const record = table_.find(Key::address(client), now);
   if (!settings_.is_enabled || !settings.is_automatic || record == nullptr ||
@@ -71,10 +88,11 @@ std::optional<Block> Memory::punish(const IpAddress& client, Moment now) {
        ++i) {
     time *= kGrowth;
   }
-  return block(std::move(wanted), std::min(time, settings.longest), now);
+  return put_block(std::move(wanted), std::min(time, settings.longest), now);
 }
 
 bool Memory::lift(const Cidr& network, Moment now) {
+  const Lock lock(mutex_);
   const Block* const known = blocks_.about(network);
   if (known == nullptr || !known->holds(now)) {
     return false;

@@ -29,6 +29,7 @@ std::optional<std::string> origin_of(std::string_view text) {
 }  // namespace
 
 std::optional<Correspondent> Memory::recall_sender(const SenderVisit& visit, Moment now) const {
+  const Lock lock(mutex_);
   if (!settings_.is_enabled || visit.domain.empty()) {
     return {};
   }
@@ -49,6 +50,7 @@ std::optional<Correspondent> Memory::recall_sender(const SenderVisit& visit, Mom
 }
 
 void Memory::learn_sender(const SenderVisit& visit, Moment now) {
+  const Lock lock(mutex_);
   if (!settings_.is_enabled || visit.domain.empty()) {
     return;
   }
@@ -78,6 +80,7 @@ bool Memory::import_sender(std::string_view domain, std::string_view origin, Mom
   if (!key) {
     return false;
   }
+  const Lock lock(mutex_);
   Record& record = record_of(*key, now);
   record.add({}, now);
   record.expires = std::max(record.expires, now + settings_.correspondents);

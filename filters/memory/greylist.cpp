@@ -18,6 +18,7 @@ bool Memory::has_come_back(const Key& client, Moment now) {
 }
 
 GreylistAnswer Memory::greylist(const GreylistVisit& visit, Moment now) {
+  const Lock lock(mutex_);
   GreylistAnswer answer;
   if (!settings_.is_enabled) {
     answer.has_come_back = true;
@@ -52,7 +53,7 @@ GreylistAnswer Memory::greylist(const GreylistVisit& visit, Moment now) {
   for (const std::string& pool : visit.pools) {
     const Key key = Key::greylist(pool, visit.message);
     if (answer.has_come_back) {
-      forget(key);
+      erase(key);
     } else {
       write(key, first, first + settings_.greylist.window);
     }

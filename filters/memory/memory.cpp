@@ -26,11 +26,28 @@ std::uint64_t place_of(const IpAddress& client) {
 }  // namespace
 
 void Memory::configure(const Settings& settings) {
+  const Lock lock(mutex_);
   settings_ = settings;
   table_.set_most(settings.entries);
 }
 
+Settings Memory::settings() const {
+  const Lock lock(mutex_);
+  return settings_;
+}
+
+bool Memory::is_enabled() const {
+  const Lock lock(mutex_);
+  return settings_.is_enabled;
+}
+
+Memory::Extent Memory::extent() const {
+  const Lock lock(mutex_);
+  return {table_.size(), table_.most(), table_.memory()};
+}
+
 Remembered Memory::recall(const Identity& who, Moment now) const {
+  const Lock lock(mutex_);
   Remembered remembered;
   if (!settings_.is_enabled) {
     return remembered;
@@ -113,6 +130,7 @@ void Memory::learn_of_network(const IpAddress& client, const Conduct& conduct, M
 void Memory::learn(const Identity& who, const Conduct& conduct, Moment now) {
   const bool is_worth_it =
       conduct.is_fault() || conduct.has_earned_pass || weight_of(conduct.counts) > 0;
+  const Lock lock(mutex_);
   if (!settings_.is_enabled || !is_worth_it) {
     return;
   }
@@ -126,6 +144,7 @@ void Memory::learn(const Identity& who, const Conduct& conduct, Moment now) {
 }
 
 std::vector<Record> Memory::about(const Key& key, Moment now) const {
+  const Lock lock(mutex_);
   const Record* const record = table_.find(key, now);
   return record == nullptr ? std::vector<Record>() : std::vector<Record>{*record};
 }
@@ -135,7 +154,7 @@ std::vector<Record> Memory::all_of(Key::Kind kind, Moment now, std::size_t most)
   Table::Place place;
   const auto is_later = [](const Record& a, const Record& b) { return a.last_seen > b.last_seen; };
   // A heap, the one that was seen first on top.
-  table_.walk(place, std::numeric_limits<std::size_t>::max(), [&](const Record& record) {
+  const auto look_at = [&](const Record& record) {
     if (record.key.kind() != kind || record.expires <= now) {
       return;
     }
@@ -145,12 +164,18 @@ std::vector<Record> Memory::all_of(Key::Kind kind, Moment now, std::size_t most)
       std::pop_heap(found.begin(), found.end(), is_later);
       found.pop_back();
     }
-  });
+  };
+  bool goes_on = true;
+  while (goes_on) {
+    const Lock lock(mutex_);
+    goes_on = table_.walk(place, kSlice, look_at);
+  }
   std::sort_heap(found.begin(), found.end(), is_later);
   return found;
 }
 
 void Memory::give_pass(const Key& key, Moment now) {
+  const Lock lock(mutex_);
   Record& record = record_of(key, now);
   record.add({}, now);
   record.holds_until.fill(now + settings_.pass);
@@ -159,6 +184,11 @@ void Memory::give_pass(const Key& key, Moment now) {
 }
 
 bool Memory::forget(const Key& key) {
+  const Lock lock(mutex_);
+  return erase(key);
+}
+
+bool Memory::erase(const Key& key) {
   if (!table_.erase(key)) {
     return false;
   }
@@ -167,7 +197,7 @@ bool Memory::forget(const Key& key) {
 }
 
 void Memory::keep_in(const std::string& path, Milliseconds retry) {
-  store_ = std::make_unique<Store>(path, settings_.entries, hash_, retry);
+  store_ = std::make_unique<Store>(path, settings().entries, hash_, retry);
 }
 
 void Memory::start() {
@@ -178,17 +208,21 @@ void Memory::start() {
 
 void Memory::stop() {
   if (store_) {
-    store_->write(changes_);
+    {
+      const Lock lock(mutex_);
+      store_->write(changes_);
+    }
     store_->stop();
   }
 }
 
 std::vector<Store::Line> Memory::tick(Moment now) {
+  Store::News news = store_ ? store_->take_news() : Store::News();
+  const Lock lock(mutex_);
   forget_expired(now);
   if (!store_) {
     return {};
   }
-  Store::News news = store_->take_news();
   if (news.loaded) {
     take_over(*news.loaded, now);
   }
@@ -219,7 +253,7 @@ void Memory::take_over(Table& loaded, Moment now) {
       is_gone(*forgotten);
     }
   });
-  table_ = std::move(loaded);
+  std::swap(table_, loaded);  // the other one goes when the lock is gone
   table_.set_most(settings_.entries);
   looked_at_ = {};
 }

@@ -1,6 +1,7 @@
 // Memory — who behaved and who did not: asked when a client comes, told when its session is over.
 // Owns: the table, and the store behind it if there is one.   Called by: Lobby, Session,
-// smtpguardctl's requests, the service now and then (tick); one thread.
+// smtpguardctl's requests, the service now and then (tick); any thread, one per process. Only
+// keep_in(), start() and stop() belong to whoever owns it, before and after all others.
 // Fails: never; without a store all of it is forgotten at the end. The time is passed in. Only of
 // strangers it is asked and told: local and trusted networks are never punished and need no pass.
 // A pass belongs to the address, and to the organisation if the name is its own (Identity); what
@@ -8,6 +9,10 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -57,13 +62,14 @@ struct SenderVisit {
 class Memory {
  public:
   Memory(const Settings& settings, dns::KeyedHash hash)
-      : settings_(settings), hash_(hash), table_(settings.entries, hash) {}
+      : hash_(hash), settings_(settings), table_(settings.entries, hash) {}
   Memory(const Memory&) = delete;
   Memory& operator=(const Memory&) = delete;
   ~Memory() = default;
 
   void configure(const Settings& settings);
-  const Settings& settings() const { return settings_; }
+  Settings settings() const;
+  bool is_enabled() const;
 
   Remembered recall(const Identity& who, Moment now) const;
   void learn(const Identity& who, const Conduct& conduct, Moment now);
@@ -73,23 +79,22 @@ class Memory {
   // A message was accepted, and it was confirmed or known; from now on by its networks as well.
   void learn_sender(const SenderVisit& visit, Moment now);
 
-  // nullptr: it may come.
-  const Block* block_of(const IpAddress& client, Moment now) const {
-    return blocks_.find(client, now);
-  }
+  // Nothing: it may come.
+  std::optional<Block> block_of(const IpAddress& client, Moment now) const;
   // By its words and for so long; nothing: there are too many.
   std::optional<Block> block(Block wanted, std::chrono::seconds time, Moment now);
   // Blocks who harvests or misbehaves again and again, if that is due; longer each time.
   std::optional<Block> punish(const IpAddress& client, Moment now);
   bool lift(const Cidr& network, Moment now);
-  std::vector<Block> blocks(Moment now) const { return blocks_.all(now); }
+  std::vector<Block> blocks(Moment now) const;
 
   GreylistAnswer greylist(const GreylistVisit& visit, Moment now);
 
   // For the administrator: what is kept under a key (none or one), a pass without the merits, and
   // the end of all that is known. False: nothing was known.
   std::vector<Record> about(const Key& key, Moment now) const;
-  // At most `most`, those that were seen last.
+  // At most `most`, those that were seen last. What is forgotten and learned anew while it looks
+  // may be there twice.
   std::vector<Record> all_of(Key::Kind kind, Moment now, std::size_t most) const;
   // False: it is no domain, or the origin neither a network of a /24 or /64 at most nor a domain.
   bool import_sender(std::string_view domain, std::string_view origin, Moment now);
@@ -106,9 +111,20 @@ class Memory {
   // nullptr: there is none.
   const Store* store() const { return store_.get(); }
 
-  const Table& table() const { return table_; }
+  // How large it is.
+  struct Extent {
+    std::size_t records = 0;
+    std::size_t most = 0;
+    std::size_t octets = 0;
+  };
+  Extent extent() const;
 
  private:
+  using Lock = std::lock_guard<std::mutex>;
+
+  // What is below has the lock.
+  std::optional<Block> put_block(Block wanted, std::chrono::seconds time, Moment now);
+  bool erase(const Key& key);
   bool has_come_back(const Key& client, Moment now);
   void learn_of(const Key& key, const Conduct& conduct, Moment now);
   void learn_of_network(const IpAddress& client, const Conduct& conduct, Moment now);
@@ -122,11 +138,14 @@ class Memory {
   void forget_old_blocks(Moment now);
   void rewrite();
 
+  const dns::KeyedHash hash_;
+  std::unique_ptr<Store> store_;  // safe by itself
+
+  // Held for one question or one slice, never while something waits for a disk.
+  mutable std::mutex mutex_;  // of what follows
   Settings settings_;
-  dns::KeyedHash hash_;
   Table table_;
   BlockList blocks_;
-  std::unique_ptr<Store> store_;
   std::vector<Change> changes_;  // since the last tick
   Table::Place looked_at_;       // for what has expired
   // All that was seen since is written once more.

@@ -1,6 +1,6 @@
 // Store — keeps the memory in a file, from a thread of its own, so that no session waits for a
 // disk. Owns: the thread, the database, the changes that are not written yet.   Called by: Memory,
-// in the event loop; nothing here waits but stop(). Fails: never outwards. A file that cannot be
+// in event loops; nothing here waits but stop(). Fails: never outwards. A file that cannot be
 // used is told once, and tried again every few seconds; a damaged one is put aside as FILE.damaged
 // and begun anew; one of a later version is left alone. What was not written meanwhile is asked of
 // the table again (News::rewrite_since). start() comes after the sandbox: threads inherit it.
@@ -39,7 +39,7 @@ class Store {
   // Writes what waits, if that is possible; the thread has ended then.
   void stop();
 
-  // Takes them, and gives the room of those that were written before: the loop and the thread pass
+  // Takes them, and gives the room of those that were written before: the loops and the thread pass
   // the same few pieces of memory around. To ask the system for new ones would make each of them
   // wait for the other.
   void write(std::vector<Change>& changes);

@@ -1,9 +1,9 @@
 // Table — all records, in memory: bounded, in shards, found by a hash that nobody can predict.
-// Owns: the records.   Called by: Memory; one thread.   Fails: never but for memory itself; a table
-// that is full forgets the least useful of some records, and says which.
-// In shards, so that growing moves a small index and never stalls the loop: a record stays where it
-// is, in a chunk; the index has 8 octets a place and is at most three quarters full. So a record
-// costs 96 octets, and 11 to 21 of index.
+// Owns: the records.   Called by: Memory, under its lock.   Fails: never but for memory itself; a
+// table that is full forgets the least useful of some records, and says which. In shards, so that
+// growing moves a small index and never stalls the loop: a record stays where it is, in a chunk;
+// the index has 8 octets a place and is at most three quarters full. So a record costs 96 octets,
+// and 11 to 21 of index.
 #pragma once
 
 #include <array>

@@ -141,7 +141,7 @@ Result<control::MemoryReport> DaemonCommands::recall(std::string_view words) {
     visit.origins.emplace_back(organisation);
   }
   known.sender = memory_.recall_sender(visit, report.now);
-  if (const auto* const block = memory_.block_of(*client, report.now)) {
+  if (const auto block = memory_.block_of(*client, report.now)) {
     known.block = fmt::format("{} until {}: {}", block->network.to_string(),
                               filters::memory::to_string(block->until), block->reason);
   }
@@ -212,9 +212,10 @@ Result<control::MemoryReport> DaemonCommands::memory(const control::Request& req
   if (request.command == Command::MemoryStats) {
     const memory::Store* const store = memory_.store();
     report.has_figures = true;
-    report.entries = memory_.table().size();
-    report.most = memory_.table().most();
-    report.octets = memory_.table().memory();
+    const memory::Memory::Extent extent = memory_.extent();
+    report.entries = extent.records;
+    report.most = extent.most;
+    report.octets = extent.octets;
     report.store = store == nullptr ? "none" : store->is_working() ? "works" : "in trouble";
     report.waiting = store == nullptr ? 0 : store->waiting();
     return report;

@@ -248,13 +248,13 @@ std::string Lobby::block_of(const Visitor& visitor, const filters::SessionFacts&
       facts.is_monitor) {
     return {};
   }
-  const filters::memory::Block* const block =
+  const std::optional<filters::memory::Block> block =
       context_.memory->block_of(facts.client.address, filters::memory::wall_now());
   const filters::NamedPolicy& policy =
       *visitor.config->rules.policies.find(visitor.listener->policy);
   // What another listener found out by itself does not bind one that only watches.
-  const bool is_ours = block != nullptr && block->author == filters::memory::kOurselves;
-  if (block == nullptr || (is_ours && !filters::punishes(policy.policy.posture()))) {
+  const bool is_ours = block && block->author == filters::memory::kOurselves;
+  if (!block || (is_ours && !filters::punishes(policy.policy.posture()))) {
     return {};
   }
   context_.log.blocked(facts, *block, false);

@@ -97,7 +97,7 @@ memory::SenderVisit sender_of(Inquiry& inquiry) {
 
 void recall_address(const Context& context, Inquiry& inquiry) {
   // Without a memory nobody could ever come back.
-  inquiry.facts.has_come_back = context.memory == nullptr || !context.memory->settings().is_enabled;
+  inquiry.facts.has_come_back = context.memory == nullptr || !context.memory->is_enabled();
   if (is_asked_for(context, inquiry)) {
     inquiry.facts.remembered =
         context.memory->recall({inquiry.facts.client.address, {}}, memory::wall_now());

@@ -223,7 +223,7 @@ std::optional<std::uint64_t> Worker::memory_of_clients() const {
   if (!used) {
     return std::nullopt;
   }
-  const std::uint64_t records = context_.memory == nullptr ? 0 : context_.memory->table().size();
+  const std::uint64_t records = context_.memory == nullptr ? 0 : context_.memory->extent().records;
   const std::uint64_t kept = records * kRecordSize + resolver_.size() * kCachedAnswerSize;
   return *used - std::min(*used, kept);
 }

@@ -62,8 +62,8 @@ void measure_table(std::uint64_t rows) {
   }
   fmt::print("{} new records: {:.0f} a second\n", rows,
              static_cast<double>(rows) / seconds_since(began));
-  fmt::print("octets a record: {:.1f}\n", static_cast<double>(memory.table().memory()) /
-                                              static_cast<double>(memory.table().size()));
+  fmt::print("octets a record: {:.1f}\n", static_cast<double>(memory.extent().octets) /
+                                              static_cast<double>(memory.extent().records));
   constexpr std::uint64_t kLooks = 2'000'000;
   began = SteadyClock::now();
   std::uint64_t known = 0;
@@ -113,14 +113,14 @@ void measure_start(const std::string& file, std::uint64_t rows) {
   const TimePoint began = SteadyClock::now();
   memory.start();
   double longest = 0;
-  while (memory.table().size() == 0 && seconds_since(began) < 300) {
+  while (memory.extent().records == 0 && seconds_since(began) < 300) {
     const TimePoint tick = SteadyClock::now();
     memory.tick(wall_now());
     longest = std::max(longest, seconds_since(tick));
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   fmt::print("start with {} rows: all remembered after {:.1f} s; the longest tick {:.2f} ms\n",
-             memory.table().size(), seconds_since(began), longest * 1e3);
+             memory.extent().records, seconds_since(began), longest * 1e3);
 }
 
 // A loop that looks at the clock every 200 microseconds, as if sessions were there: how late it is.

@@ -73,8 +73,8 @@ TEST_F(Blocking, ComesToWhoHarvestsAndEachTimeForLonger) {
   ASSERT_TRUE(first);
   EXPECT_EQ(first->until, kNow + 1h);
   EXPECT_FALSE(memory.punish(client, kNow)) << "it is blocked already";
-  EXPECT_NE(memory.block_of(client, kNow + 59min), nullptr);
-  EXPECT_EQ(memory.block_of(client, kNow + 1h), nullptr);
+  EXPECT_TRUE(memory.block_of(client, kNow + 59min));
+  EXPECT_FALSE(memory.block_of(client, kNow + 1h));
   harvest(1, kNow + 2h);
   EXPECT_EQ(memory.punish(client, kNow + 2h)->until, kNow + 2h + 4h);
 }
@@ -92,7 +92,7 @@ TEST_F(Blocking, CanBeLiftedAndIsForgotten) {
   memory.punish(client, kNow);
   const Cidr network = Cidr::parse("192.0.2.9").value();
   EXPECT_TRUE(memory.lift(network, kNow + 1min));
-  EXPECT_EQ(memory.block_of(client, kNow + 1min), nullptr);
+  EXPECT_FALSE(memory.block_of(client, kNow + 1min));
   EXPECT_FALSE(memory.lift(network, kNow + 1min));
   // What it did before is forgiven, and the next block is its first again.
   harvest(1, kNow + 2min);

@@ -84,17 +84,17 @@ TEST_F(MemoryTest, WithoutAPassNothingIsKnownGood) {
 
 TEST_F(MemoryTest, ASessionThatShowedNothingLeavesNothing) {
   memory_.learn(kFirst, Conduct{}, kNow);
-  EXPECT_EQ(memory_.table().size(), 0U);
+  EXPECT_EQ(memory_.extent().records, 0U);
 }
 
 TEST_F(MemoryTest, FaultsAreKnownOfTheirNetwork) {
   memory_.learn({ip("192.0.2.9"), ""}, early_talk(), kNow);
   memory_.learn({ip("192.0.2.10"), ""}, early_talk(), kNow);
   memory_.learn({ip("192.0.2.10"), ""}, early_talk(), kNow);
-  const Record* const network = memory_.table().find(Key::network(ip("192.0.2.1")), kNow);
-  ASSERT_NE(network, nullptr);
-  EXPECT_EQ(network->failed_host_count(), 2);
-  EXPECT_FLOAT_EQ(network->counts.early, 3);
+  const auto network = memory_.about(Key::network(ip("192.0.2.1")), kNow);
+  ASSERT_EQ(network.size(), 1U);
+  EXPECT_EQ(network.front().failed_host_count(), 2);
+  EXPECT_FLOAT_EQ(network.front().counts.early, 3);
 }
 
 TEST_F(MemoryTest, TurnedOffItNeitherKnowsNorLearns) {
@@ -104,7 +104,7 @@ TEST_F(MemoryTest, TurnedOffItNeitherKnowsNorLearns) {
   memory_.configure(off);
   EXPECT_FALSE(memory_.recall(kFirst, kNow).is_known_good);
   memory_.learn(kOfThePool, good(), kNow);
-  EXPECT_EQ(memory_.table().size(), 2U);
+  EXPECT_EQ(memory_.extent().records, 2U);
 }
 
 }  // namespace

@@ -131,7 +131,7 @@ TEST_F(StoreTest, BlocksOutliveARestart) {
   {
     Kept kept(file_);
     const auto block = [&] { return kept.memory.block_of(client, wall_now()); };
-    ASSERT_TRUE(kept.tick_until([&] { return block() != nullptr; }));
+    ASSERT_TRUE(kept.tick_until([&] { return block().has_value(); }));
     EXPECT_EQ(block()->reason, "a 'quoted' reason");
     EXPECT_EQ(block()->author, "uid 0");
     kept.memory.lift(network, wall_now());
@@ -139,7 +139,7 @@ TEST_F(StoreTest, BlocksOutliveARestart) {
   }
   Kept kept(file_);
   EXPECT_TRUE(kept.tick_until([&] { return kept.says("clients remembered"); }));
-  EXPECT_EQ(kept.memory.block_of(client, wall_now()), nullptr);
+  EXPECT_FALSE(kept.memory.block_of(client, wall_now()));
 }
 
 TEST_F(StoreTest, ARecordComesBackAsItWas) {
@@ -275,7 +275,7 @@ TEST_F(StoreTest, WhatHasExpiredGoesFromTheFileAsWell) {
   Kept kept(file_);
   ASSERT_TRUE(kept.tick_until([&] { return kept.says("remembered"); }));
   kept.memory.learn({host(1), ""}, good(), moment_at(1'000'000));
-  EXPECT_TRUE(kept.tick_until([&] { return kept.memory.table().size() == 0; }));
+  EXPECT_TRUE(kept.tick_until([&] { return kept.memory.extent().records == 0; }));
   kept.memory.tick(wall_now());
   kept.memory.stop();
   EXPECT_EQ(rows(), 0U);
