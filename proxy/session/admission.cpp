@@ -68,10 +68,11 @@ Admission::Admission()
 std::variant<Admission::Ticket, Admission::Refusal> Admission::enter(const IpAddress& client,
                                                                      const LimitSettings& limits,
                                                                      Rank rank) {
+  const IpAddress network = network_of(client);
+  const Lock lock(mutex_);
   if (is_short_of_memory_ && rank == Rank::Stranger) {
     return Refusal::Memory;
   }
-  const IpAddress network = network_of(client);
   if (count(networks_, network) >= limits.connections_per_network) {
     return Refusal::Network;
   }
@@ -82,9 +83,12 @@ std::variant<Admission::Ticket, Admission::Refusal> Admission::enter(const IpAdd
   if (total_ >= room_of(rank, limits)) {
     return Refusal::Total;
   }
+  // Whichever of the two has no memory, nothing is counted.
+  std::uint32_t& of_network = networks_[network];
+  std::uint32_t& of_address = addresses_[client];
   ++total_;
-  ++networks_[network];
-  ++addresses_[client];
+  ++of_network;
+  ++of_address;
   return Ticket(*this, client);
 }
 
@@ -103,31 +107,72 @@ std::uint64_t Admission::room_of(Rank rank, const LimitSettings& limits) const {
 std::optional<Admission::BackendPlace> Admission::enter_backend(const LimitSettings& limits,
                                                                 std::uint32_t most, Rank rank) {
   const std::uint32_t kept = rank == Rank::Stranger ? most / kKeptBackends : 0;
+  const Lock lock(mutex_);
   if (most != 0 && backends_ >= most - kept) {
     return std::nullopt;
   }
   if (limits.descriptors != 0 && std::uint64_t{total_} + backends_ >= limits.descriptors) {
     return std::nullopt;
   }
+  ++backends_;
   return BackendPlace(*this);
 }
 
+void Admission::set_short_of_memory(bool is_short) {
+  const Lock lock(mutex_);
+  is_short_of_memory_ = is_short;
+}
+
+bool Admission::is_short_of_memory() const {
+  const Lock lock(mutex_);
+  return is_short_of_memory_;
+}
+
 bool Admission::is_under_stress(const LimitSettings& limits) {
+  const Lock lock(mutex_);
   const std::uint64_t room = room_of(Rank::Stranger, limits);
   const std::uint64_t fifths = is_stressed_ ? 3 : 4;
   is_stressed_ = std::uint64_t{total_} * 5 >= room * fifths;
   return is_stressed_ || is_short_of_memory_;
 }
 
+std::uint32_t Admission::total() const {
+  const Lock lock(mutex_);
+  return total_;
+}
+
+std::uint32_t Admission::backends() const {
+  const Lock lock(mutex_);
+  return backends_;
+}
+
+std::size_t Admission::counters() const {
+  const Lock lock(mutex_);
+  return addresses_.size() + networks_.size();
+}
+
 void Admission::leave(const IpAddress& client) {
+  const IpAddress network = network_of(client);
+  const Lock lock(mutex_);
   --total_;
-  decrease(networks_, network_of(client));
+  decrease(networks_, network);
   decrease(addresses_, client);
+}
+
+void Admission::leave_backend() {
+  const Lock lock(mutex_);
+  --backends_;
 }
 
 Admission::Ticket::~Ticket() {
   if (admission_ != nullptr) {
     admission_->leave(client_);
+  }
+}
+
+Admission::BackendPlace::~BackendPlace() {
+  if (admission_ != nullptr) {
+    admission_->leave_backend();
   }
 }
 

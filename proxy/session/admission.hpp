@@ -1,6 +1,6 @@
 // Admission — how many connections there are: per address, per network (IPv4 /24, IPv6 /64), in
 // total, and what they take of the process's descriptors. Owns: the counters; bounded by the total
-// itself.   Called by: Lobby, Session, Backend; one per worker.
+// itself.   Called by: Lobby, Session, Backend; any thread, one per process.
 // Fails: enter() returns the refusal in words; nothing is counted then.
 // A client takes one descriptor, its backend another. Strangers are let in only while some are
 // left for the known and for backends.
@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <mutex>
 #include <optional>
 #include <string_view>
 #include <unordered_map>
@@ -49,7 +50,6 @@ class Admission {
   class BackendPlace {
    public:
     BackendPlace() = default;
-    explicit BackendPlace(Admission& admission) : admission_(&admission) { ++admission.backends_; }
     BackendPlace(BackendPlace&& other) noexcept
         : admission_(std::exchange(other.admission_, nullptr)) {}
     BackendPlace& operator=(BackendPlace&& other) noexcept {
@@ -58,13 +58,12 @@ class Admission {
     }
     BackendPlace(const BackendPlace&) = delete;
     BackendPlace& operator=(const BackendPlace&) = delete;
-    ~BackendPlace() {
-      if (admission_ != nullptr) {
-        --admission_->backends_;
-      }
-    }
+    ~BackendPlace();
 
    private:
+    friend class Admission;
+    explicit BackendPlace(Admission& admission) : admission_(&admission) {}
+
     Admission* admission_ = nullptr;
   };
 
@@ -80,18 +79,18 @@ class Admission {
   std::optional<BackendPlace> enter_backend(const LimitSettings& limits, std::uint32_t most = 0,
                                             Rank rank = Rank::Known);
   // Strangers do not come in until this is over.
-  void set_short_of_memory(bool is_short) { is_short_of_memory_ = is_short; }
-  bool is_short_of_memory() const { return is_short_of_memory_; }
+  void set_short_of_memory(bool is_short);
+  bool is_short_of_memory() const;
   // The loop has hardly time for all who come.
   void set_busy(bool is_busy) { is_busy_ = is_busy; }
   bool is_busy() const { return is_busy_; }
   // From four fifths of what strangers may have, until it is under three fifths again; and while
   // memory is short.
   bool is_under_stress(const LimitSettings& limits);
-  std::uint32_t total() const { return total_; }
-  std::uint32_t backends() const { return backends_; }
+  std::uint32_t total() const;
+  std::uint32_t backends() const;
   // How many counters are kept; for tests of the bound.
-  std::size_t counters() const { return addresses_.size() + networks_.size(); }
+  std::size_t counters() const;
 
  private:
   // Strangers choose their addresses: the hash is seeded, so that they cannot choose collisions.
@@ -101,10 +100,14 @@ class Admission {
   };
   using Counters = std::unordered_map<IpAddress, std::uint32_t, SeededHash>;
 
-  void leave(const IpAddress& client);
+  using Lock = std::lock_guard<std::mutex>;
 
+  void leave(const IpAddress& client);
+  void leave_backend();
+  // Under the lock.
   std::uint64_t room_of(Rank rank, const LimitSettings& limits) const;
 
+  mutable std::mutex mutex_;  // of what follows
   std::uint32_t total_ = 0;
   std::uint32_t backends_ = 0;
   bool is_stressed_ = false;

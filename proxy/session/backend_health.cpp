@@ -22,6 +22,7 @@ const BackendHealth::State* BackendHealth::find(const Endpoint& backend) const {
 
 std::vector<Endpoint> BackendHealth::order(const std::vector<Endpoint>& preferred) const {
   std::vector<Endpoint> ordered = preferred;
+  const Lock lock(mutex_);
   std::stable_partition(ordered.begin(), ordered.end(), [&](const Endpoint& backend) {
     const State* const state = find(backend);
     return state == nullptr || state->is_up;
@@ -30,14 +31,16 @@ std::vector<Endpoint> BackendHealth::order(const std::vector<Endpoint>& preferre
 }
 
 bool BackendHealth::worked(const Endpoint& backend) {
-  const bool is_news = is_up(backend) != true;
+  const Lock lock(mutex_);
+  const bool is_news = known(backend) != true;
   State& state = states_[backend];
   state = State{true, 0, {}, std::move(state.capabilities)};
   return is_news;
 }
 
 bool BackendHealth::failed(const Endpoint& backend, TimePoint now) {
-  const bool is_news = is_up(backend) != false;
+  const Lock lock(mutex_);
+  const bool is_news = known(backend) != false;
   State& state = states_[backend];
   if (!state.is_up && now < state.rests_until) {
     return false;  // many sessions may have found it down at the same time
@@ -50,17 +53,24 @@ bool BackendHealth::failed(const Endpoint& backend, TimePoint now) {
 }
 
 std::optional<bool> BackendHealth::is_up(const Endpoint& backend) const {
+  const Lock lock(mutex_);
+  return known(backend);
+}
+
+std::optional<bool> BackendHealth::known(const Endpoint& backend) const {
   const State* const state = find(backend);
   return state == nullptr ? std::nullopt : std::optional(state->is_up);
 }
 
 void BackendHealth::learned(const Endpoint& backend, const smtp::Capabilities& capabilities) {
+  const Lock lock(mutex_);
   states_[backend].capabilities = capabilities;
 }
 
 std::optional<smtp::Capabilities> BackendHealth::offered(
     const std::vector<Endpoint>& preferred) const {
   std::optional<smtp::Capabilities> all;
+  const Lock lock(mutex_);
   for (const Endpoint& backend : preferred) {
     const State* const state = find(backend);
     if (state != nullptr && state->capabilities) {
@@ -72,6 +82,7 @@ std::optional<smtp::Capabilities> BackendHealth::offered(
 
 std::optional<Endpoint> BackendHealth::due(const std::vector<Endpoint>& preferred,
                                            TimePoint now) const {
+  const Lock lock(mutex_);
   const auto found = std::find_if(preferred.begin(), preferred.end(), [&](const Endpoint& backend) {
     const State* const state = find(backend);
     return state == nullptr || (state->is_up ? !state->capabilities : state->rests_until <= now);
@@ -80,6 +91,7 @@ std::optional<Endpoint> BackendHealth::due(const std::vector<Endpoint>& preferre
 }
 
 bool BackendHealth::is_settled(const std::vector<Endpoint>& preferred) const {
+  const Lock lock(mutex_);
   return std::all_of(preferred.begin(), preferred.end(), [this](const Endpoint& backend) {
     const State* const state = find(backend);
     return state != nullptr && state->is_up && state->capabilities;
@@ -87,6 +99,7 @@ bool BackendHealth::is_settled(const std::vector<Endpoint>& preferred) const {
 }
 
 void BackendHealth::keep(const std::vector<Endpoint>& backends) {
+  const Lock lock(mutex_);
   std::erase_if(states_, [&](const auto& entry) {
     return std::find(backends.begin(), backends.end(), entry.first) == backends.end();
   });

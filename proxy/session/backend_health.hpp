@@ -1,10 +1,12 @@
 // BackendHealth — which of the backends answer and what they offer, as of the last time that
 // somebody tried.
-// Owns: one entry for each backend that was tried.   Called by: Backend, Worker; one per worker.
+// Owns: one entry for each backend that was tried.   Called by: Backend, Worker; any thread,
+// one per process.
 // Fails: never. Real traffic tells most; the worker's probe tells when one is back.
 #pragma once
 
 #include <map>
+#include <mutex>
 #include <optional>
 #include <vector>
 
@@ -47,8 +49,13 @@ class BackendHealth {
     TimePoint rests_until{};
     std::optional<smtp::Capabilities> capabilities{};
   };
-  const State* find(const Endpoint& backend) const;
+  using Lock = std::lock_guard<std::mutex>;
 
+  // Both under the lock.
+  const State* find(const Endpoint& backend) const;
+  std::optional<bool> known(const Endpoint& backend) const;
+
+  mutable std::mutex mutex_;  // of what follows
   std::map<Endpoint, State> states_;
 };
 

@@ -34,7 +34,7 @@ std::string read_text(std::string_view place, std::size_t begin, std::size_t end
 Ledger::Entry::~Entry() {
   if (ledger_ != nullptr) {
     set(Stage::Free);
-    ledger_->given_back_.push_back(place_);  // never grows: open() has reserved it
+    ledger_->give_back(place_);
   }
 }
 
@@ -66,22 +66,35 @@ Ledger::~Ledger() {
   }
 }
 
-Ledger::Entry Ledger::open(std::string_view id, std::string_view client) {
-  std::size_t number = 0;
+std::optional<std::size_t> Ledger::take_place() {
+  const std::lock_guard lock(mutex_);
   if (!given_back_.empty()) {
-    number = given_back_.back();
+    const std::size_t number = given_back_.back();
     given_back_.pop_back();
-  } else if (untouched_ < kPlaces) {
-    if (given_back_.capacity() <= untouched_) {
-      given_back_.reserve(std::max<std::size_t>(64, untouched_ * 2));
-    }
-    number = untouched_++;
-  } else {
+    return number;
+  }
+  if (untouched_ == kPlaces) {
+    return std::nullopt;
+  }
+  if (given_back_.capacity() <= untouched_) {
+    given_back_.reserve(std::max<std::size_t>(64, untouched_ * 2));
+  }
+  return untouched_++;
+}
+
+void Ledger::give_back(std::size_t number) {
+  const std::lock_guard lock(mutex_);
+  given_back_.push_back(number);  // never grows: take_place() has reserved it
+}
+
+Ledger::Entry Ledger::open(std::string_view id, std::string_view client) {
+  const auto number = take_place();
+  if (!number) {
     return {};
   }
-  write_text(place(number), kIdAt, kClientAt, id);
-  write_text(place(number), kClientAt, kPlaceSize, client);
-  Entry entry(*this, number);
+  write_text(place(*number), kIdAt, kClientAt, id);
+  write_text(place(*number), kClientAt, kPlaceSize, client);
+  Entry entry(*this, *number);
   entry.set(Stage::Open);
   return entry;
 }

@@ -1,12 +1,15 @@
 // Ledger — which sessions are open, kept where it outlives a crash of the process that has them.
 // Owns: a shared mapping of a file of fixed size; the file itself belongs to whoever made it.
-// Called by: Session (an entry each), the supervisor (open_sessions(), after a crash).
+// Called by: Session (an entry each; any thread, one ledger per process), the supervisor
+// (open_sessions(), after a crash).
 // Fails: the mapping with an Error; when there are more sessions than places, the ones too many
 // are not in it. The reader trusts nothing that stands in the file: its writer may be broken into.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -59,6 +62,7 @@ class Ledger {
 
   // Makes the file as large as needed.
   static Result<Ledger> map(const Descriptor& file);
+  // Before anybody uses it.
   Ledger(Ledger&& other) noexcept;
   Ledger& operator=(Ledger&&) = delete;
   Ledger(const Ledger&) = delete;
@@ -74,8 +78,13 @@ class Ledger {
  private:
   explicit Ledger(char* places) : places_(places) {}
   char* place(std::size_t number) const { return places_ + number * kPlaceSize; }
+  // Nothing: all are taken.
+  std::optional<std::size_t> take_place();
+  void give_back(std::size_t number);
 
-  char* places_ = nullptr;
+  char* places_ = nullptr;  // what stands in a place is written by whoever has it alone
+
+  std::mutex mutex_;  // of what follows
   std::vector<std::size_t> given_back_;
   std::size_t untouched_ = 0;  // from here on no place was ever used: their pages cost nothing
 };

@@ -80,7 +80,7 @@ double Rates::take_one(Kind& kind, Buckets& buckets, const IpAddress& whose, dou
   Bucket& bucket = found->second;
   const double passed = std::max(0.0, std::chrono::duration<double>(now - bucket.filled).count());
   bucket.level = std::min(per_minute, bucket.level + passed * per_minute / kMinute);
-  bucket.filled = now;
+  bucket.filled = std::max(bucket.filled, now);  // who asks first may come last, by a hair
   if (bucket.level < 1) {
     return (1 - bucket.level) * kMinute / per_minute;
   }
@@ -93,21 +93,25 @@ std::optional<std::string> Rates::take(What what, const IpAddress& client, std::
   if (per_minute == 0) {
     return {};
   }
-  Kind& kind = kinds_[static_cast<std::size_t>(what)];
   const auto in_words = [&](std::string_view whose, double seconds) {
     return fmt::format("too many {} a minute from your {}; try again in {:.0f} seconds",
                        to_string(what), whose, std::ceil(seconds));
   };
   // Of IPv6 the /64 is the client: each host has as many addresses as it likes.
   const IpAddress network = network_of(client);
-  const double of_address =
-      take_one(kind, kind.addresses, client.is_v4() ? client : network, per_minute, now);
+  double of_address = 0;
+  double of_network = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    Kind& kind = kinds_[static_cast<std::size_t>(what)];
+    of_address = take_one(kind, kind.addresses, client.is_v4() ? client : network, per_minute, now);
+    if (of_address <= 0 && client.is_v4()) {
+      of_network = take_one(kind, kind.networks, network, double{kNetworkFactor} * per_minute, now);
+    }
+  }
   if (of_address > 0) {
     return in_words(client.is_v4() ? "address" : "network", of_address);
   }
-  const double of_network = client.is_v4() ? take_one(kind, kind.networks, network,
-                                                      double{kNetworkFactor} * per_minute, now)
-                                           : 0;
   if (of_network > 0) {
     return in_words("network", of_network);
   }
@@ -115,6 +119,7 @@ std::optional<std::string> Rates::take(What what, const IpAddress& client, std::
 }
 
 std::size_t Rates::buckets(What what) const {
+  const std::lock_guard lock(mutex_);
   const Kind& kind = kinds_[static_cast<std::size_t>(what)];
   return kind.addresses.size() + kind.networks.size();
 }

@@ -1,7 +1,7 @@
 // Rates — how much a client does in a minute: connections, messages, recipients, by token buckets
 // of its address and of its network (IPv4 /24, IPv6 /64). Owns: the buckets, at most kMost of each
-// kind.   Called by: Lobby, Session; one per worker.   Fails: never; when all buckets are in use,
-// whoever is new is not counted.
+// kind.   Called by: Lobby, Session; any thread, one per process.   Fails: never; when all buckets
+// are in use, whoever is new is not counted.
 // A bucket holds what a minute allows and fills evenly. Of 0 nothing is counted.
 #pragma once
 
@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -55,6 +56,7 @@ class Rates {
                          TimePoint now);
   static void sweep(Kind& kind, TimePoint now);
 
+  mutable std::mutex mutex_;  // of what follows
   std::array<Kind, 3> kinds_;
 };
 

@@ -360,10 +360,10 @@ void SessionLog::backend(const SessionFacts& facts, std::string_view address,
 }
 
 void SessionLog::crash(std::string_view what, const char* why) noexcept {
-  ++crashes_;
+  const std::uint64_t number = ++crashes_;
   try {
     text_.error(
-        fmt::format("{} was ended by a fault: {} ({} such since start)", what, why, crashes_));
+        fmt::format("{} was ended by a fault: {} ({} such since start)", what, why, number));
   } catch (const std::exception&) {
     return;  // counted; the next line tells the number
   }
@@ -379,11 +379,21 @@ void SessionLog::backend_dialogue(std::string_view session_id, std::string_view 
   text_.debug(std::move(line.add(direction, bytes)).finish());
 }
 
-void SessionLog::end(const SessionFacts& facts, const SessionRecord& record, TimePoint now) {
+void SessionLog::count(const SessionRecord& record) {
+  const std::lock_guard lock(counting_);
   ++totals_.ended;
   totals_.delivered += record.delivered;
   totals_.refused += record.refused;
   totals_.deferred += record.deferred;
+}
+
+Totals SessionLog::totals() const {
+  const std::lock_guard lock(counting_);
+  return totals_;
+}
+
+void SessionLog::end(const SessionFacts& facts, const SessionRecord& record, TimePoint now) {
+  count(record);
   const double seconds = seconds_between(record.began, now);
   if (tells_events_of(facts)) {
     write(Severity::Info, facts, "end", [&](LogLine& line) {

@@ -1,10 +1,13 @@
 // SessionLog — tells what every session did: a line per event, and one summary line at its end.
-// Owns: nothing; writes to the daemon's logs.   Called by: Lobby, Session, Backend.
+// Owns: nothing but counts; writes to the daemon's logs.   Called by: Lobby, Session, Backend; any
+// thread, one per process.
 // Fails: never; lost lines are counted by Log.
 // One renderer for all: key=value for people and syslog, JSON for programs; every string escaped.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
+#include <mutex>
 #include <string>
 #include <string_view>
 
@@ -87,7 +90,7 @@ class SessionLog {
   // An exception ended `what`; counted. Never throws: memory may be what has run out.
   void crash(std::string_view what, const char* why) noexcept;
   std::uint64_t crashes() const { return crashes_; }
-  const Totals& totals() const { return totals_; }
+  Totals totals() const;
 
   // Whether there is a line per event, or the summaries alone.
   void tell_events(bool events) { events_ = events; }
@@ -101,6 +104,8 @@ class SessionLog {
   void write(Severity severity, const filters::SessionFacts& facts, std::string_view event,
              const Fill& fill);
 
+  void count(const filters::SessionRecord& record);
+
   // Of monitors, which come every few seconds, and of known noise the summary is enough.
   bool tells_events_of(const filters::SessionFacts& facts) const {
     return events_ && !facts.is_monitor && !facts.is_quiet;
@@ -109,8 +114,9 @@ class SessionLog {
   Log& text_;
   Log& json_;
   Log& daemon_;
-  bool events_;
-  std::uint64_t crashes_ = 0;
+  std::atomic<bool> events_;
+  std::atomic<std::uint64_t> crashes_ = 0;
+  mutable std::mutex counting_;  // of what follows
   Totals totals_;
 };
 
