@@ -117,15 +117,16 @@ void SpfBook::on_outcome(Page& page, const SpfOutcome& outcome) {
 
 // Null: it exempts nobody.
 void SpfBook::put(const std::string& domain, const SpfNetworks* networks) {
-  if (networks == nullptr && table_->count(domain) == 0) {
+  const std::shared_ptr<const SpfTable> before = table_.get();
+  if (networks == nullptr && before->count(domain) == 0) {
     return;
   }
-  auto changed = std::make_shared<SpfTable>(*table_);
+  auto changed = std::make_shared<SpfTable>(*before);
   changed->erase(domain);
   if (networks != nullptr) {
     changed->emplace(domain, *networks);
   }
-  table_ = std::move(changed);
+  table_.set(std::move(changed));
 }
 
 }  // namespace smtpguard::dns

@@ -1,7 +1,7 @@
 // SpfBook — keeps what the domains that somebody named publish by SPF, fresh and beside all
 // sessions. SpfQuery — one domain, once.
-// Owns: the questions under way, the table.   Called by: Worker (one for each event loop),
-// smtpguardctl test; SpfQuery by whoever has the question "is this address within the SPF networks
+// Owns: the questions under way, the table.   Called by: Worker, smtpguardctl test; the table by
+// any thread; SpfQuery by whoever has the question "is this address within the SPF networks
 // of that domain".
 // Fails: trouble is told to `on_change` once; the domain then exempts nobody. Only where a server
 // fails to answer, what the domain published before holds for a day more.
@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "conf/base/published.hpp"
 #include "dns/loop.hpp"
 #include "dns/resolver.hpp"
 #include "dns/spf_walk.hpp"
@@ -50,8 +51,8 @@ class SpfBook {
 
   // From now on these; what is known of them stays known.
   void follow(const std::vector<std::string>& domains);
-  // Shared by all sessions that began while nothing changed.
-  const std::shared_ptr<const SpfTable>& table() const { return table_; }
+  // Shared by all sessions that began while nothing changed. By any thread.
+  std::shared_ptr<const SpfTable> table() const { return table_.get(); }
 
  private:
   struct Page {
@@ -71,7 +72,7 @@ class SpfBook {
   Loop& loop_;
   Change on_change_;
   std::list<Page> pages_;  // their addresses stay
-  std::shared_ptr<const SpfTable> table_ = std::make_shared<const SpfTable>();
+  Published<SpfTable> table_;
   std::shared_ptr<const void> ticking_;  // posted tasks look at it; null before the first
 };
 

@@ -25,7 +25,9 @@ class Commands {
   virtual ~Commands() = default;
 
   virtual StatusReport status() = 0;
-  virtual SessionsReport sessions() = 0;
+  // Called once with the report, from the event loop, at once or later.
+  using Shown = std::function<void(const SessionsReport&)>;
+  virtual void sessions(Shown shown) = 0;
   // memory stats, memory show, memory forget, pass: what is known now, or what was changed.
   virtual Result<MemoryReport> memory(const Request& request) = 0;
   virtual ListsReport lists() = 0;

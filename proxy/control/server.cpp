@@ -119,7 +119,7 @@ class ControlServer::Client final : public std::enable_shared_from_this<Client>,
     if (request->command == Command::Status) {
       answer(true, render(server_->commands_.status(), request->form));
     } else if (request->command == Command::Sessions) {
-      answer(true, render(server_->commands_.sessions(), request->form));
+      show_sessions(request->form);
     } else if (request->command == Command::ListStats) {
       answer(true, render(server_->commands_.lists(), request->form));
     } else if (is_about_memory(request->command)) {
@@ -127,6 +127,15 @@ class ControlServer::Client final : public std::enable_shared_from_this<Client>,
     } else {
       order(request->command, request->form);
     }
+  }
+
+  void show_sessions(Form form) {
+    form_ = form;
+    server_->commands_.sessions([asker = weak_from_this(), form](const SessionsReport& report) {
+      if (const auto client = asker.lock()) {
+        client->answer(true, render(report, form));
+      }
+    });
   }
 
   void answer_from_memory(const Request& request) {

@@ -49,22 +49,23 @@ control::StatusReport DaemonCommands::status() {
   return report;
 }
 
-control::SessionsReport DaemonCommands::sessions() {
-  control::SessionsReport report;
-  const TimePoint now = SteadyClock::now();
-  worker_.for_each_session([&](const session::Session& session) {
-    if (report.sessions.size() == control::kSessionsShown) {
-      ++report.left_out;
-      return;
-    }
-    const session::Session::Glance glance = session.glance();
-    report.sessions.push_back({session.id(), glance.client, glance.stage, glance.helo,
-                               std::chrono::duration<double>(now - glance.began).count(),
-                               glance.octets});
-  });
-  report.visitors = worker_.visitors();
-  report.draining = draining();
-  return report;
+void DaemonCommands::sessions(Shown shown) {
+  worker_.look_at_sessions(
+      control::kSessionsShown, [this, shown = std::move(shown)](session::SessionGlances seen) {
+        control::SessionsReport report;
+        const TimePoint now = SteadyClock::now();
+        for (session::SessionGlance& one : seen.sessions) {
+          session::Session::Glance& glance = one.glance;
+          report.sessions.push_back({std::move(one.id), std::move(glance.client),
+                                     std::move(glance.stage), std::move(glance.helo),
+                                     std::chrono::duration<double>(now - glance.began).count(),
+                                     glance.octets});
+        }
+        report.left_out = seen.left_out;
+        report.visitors = worker_.visitors();
+        report.draining = draining();
+        shown(report);
+      });
 }
 
 // As of the supervisor's last word, the time since then taken off.

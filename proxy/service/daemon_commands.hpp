@@ -51,7 +51,7 @@ class DaemonCommands final : public control::Commands {
   }
 
   control::StatusReport status() override;
-  control::SessionsReport sessions() override;
+  void sessions(Shown shown) override;
   Result<control::MemoryReport> memory(const control::Request& request) override;
   control::ListsReport lists() override;
   void carry_out(control::Command order, Done done) override { orders_(order, std::move(done)); }

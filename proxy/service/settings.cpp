@@ -14,6 +14,8 @@ namespace {
 
 using session::ListenerSettings;
 
+constexpr conf::Range<std::size_t> kEventLoops{1, 64};
+
 std::string read_hostname(conf::Reader& root) {
   std::string name;
   if (root.host_name("hostname", name) || root.has("hostname")) {
@@ -126,6 +128,7 @@ LoadedSettings read_settings(const conf::Document& document, conf::FileSource& f
   conf::Reader root = reading.root();
 
   settings.runtime.hostname = read_hostname(root);
+  root.integer("event_loops", settings.fixed.event_loops, kEventLoops);
   settings.runtime.rules = filters::read_rulebook(root, settings.runtime.hostname);
   const filters::PolicySet& policies = settings.runtime.rules.policies;
   read_greetings(root, policies, settings.runtime);

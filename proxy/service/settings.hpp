@@ -4,6 +4,7 @@
 // nearest name; a TOML syntax error comes alone.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +22,7 @@ struct StaticConfig {
   session::LogSettings log;
   dns::Settings dns;
   control::ControlSettings control;
+  std::size_t event_loops = 1;  // threads that carry sessions
 };
 
 struct Settings {

@@ -41,6 +41,7 @@ std::string sealed_changes(const StaticConfig& before, const StaticConfig& now) 
        "[log]");
   note(before.control.socket != now.control.socket, "[control]");
   note(before.dns.servers != now.dns.servers, "[dns] servers");
+  note(before.event_loops != now.event_loops, "event_loops");
   return changed;
 }
 
@@ -129,6 +130,7 @@ void Supervisor::take_over_reload() {
   configuration_.settings.fixed.log = before.log;
   configuration_.settings.fixed.control = before.control;
   configuration_.settings.fixed.dns = before.dns;
+  configuration_.settings.fixed.event_loops = before.event_loops;
   sockets_.listeners.merge(done.fresh);
   sockets_.keep_only(configuration_.settings.fixed.listeners);
   announce();

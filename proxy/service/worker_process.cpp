@@ -40,8 +40,10 @@ namespace {
 using Watch = net::asio::posix::basic_stream_descriptor<net::Executor>;
 using State = Channel::Received::State;
 
-// Descriptors that are not sessions: logs, listeners, the event loop, and clients that hear 421.
-constexpr std::uint64_t kDescriptorReserve = 64;
+// Descriptors that are not sessions: logs, listeners, clients that hear 421; and of each event loop
+// the loop itself and its questions to the name servers.
+constexpr std::uint64_t kDescriptorReserve = 48;
+constexpr std::uint64_t kDescriptorsOfLoop = 16;
 
 // Once: the sandbox takes this away.
 void raise_descriptor_limit() {
@@ -53,13 +55,14 @@ void raise_descriptor_limit() {
 }
 
 // So many clients as descriptors allow; told when that is fewer than configured.
-void fit_connections(session::LimitSettings& limits, Log& log) {
+void fit_connections(session::LimitSettings& limits, std::size_t event_loops, Log& log) {
   rlimit descriptors{};
   if (::getrlimit(RLIMIT_NOFILE, &descriptors) != 0 || descriptors.rlim_cur == RLIM_INFINITY) {
     return;
   }
   const std::uint64_t available = descriptors.rlim_cur;
-  limits.descriptors = available > kDescriptorReserve ? available - kDescriptorReserve : 1;
+  const std::uint64_t kept = kDescriptorReserve + kDescriptorsOfLoop * event_loops;
+  limits.descriptors = available > kept ? available - kept : 1;
   if (limits.connections > limits.descriptors) {
     log.warning(
         fmt::format("limits.connections is {}, but {} descriptors allow only {}, fewer with each "
@@ -129,18 +132,17 @@ class WorkerProcess {
   WorkerProcess(WorkerSeed& seed, Logs& logs, Settings settings, session::Ledger& ledger)
       : seed_(seed),
         logs_(logs),
+        event_loops_(settings.fixed.event_loops),
         memory_(settings.runtime.memory, dns::KeyedHash::random()),
         session_log_(logs.text, logs.json, logs.daemon, settings.runtime.log_events),
-        worker_(session_log_, adapt(settings.runtime), settings.fixed.dns),
+        worker_({session_log_, &memory_, &ledger}, adapt(settings.runtime), settings.fixed.dns,
+                event_loops_),
         commands_(worker_, memory_, session_log_, logs.text, logs.json,
                   {seed.line.file, seed.supervisor, seed.started, utc_timestamp(), seed.began},
                   [this](control::Command order, const control::Commands::Done& done) {
                     pass_on(order, done);
                   }),
-        watch_(worker_.io().get_executor()) {
-    worker_.keep_ledger(ledger);
-    worker_.keep_memory(memory_);
-  }
+        watch_(worker_.io().get_executor()) {}
 
   // `folder` as this process sees it; empty: nothing is kept.
   void keep_memory_in(const std::string& folder) {
@@ -170,7 +172,7 @@ class WorkerProcess {
     LogCare log_care(worker_.io(), worker_.wheel(), logs_, [this] {
       tell({MessageKind::SyslogWanted, false, 0, {}});
     });
-    const Heartbeat heartbeat(worker_.wheel(), seed_.channel);
+    const Heartbeat heartbeat(worker_.wheel(), seed_.channel, [this] { return worker_.turns(); });
     memory_.start();
     const MemoryCare memory_care(worker_.wheel(), memory_, logs_.daemon);
     worker_.learn_capabilities();
@@ -186,7 +188,7 @@ class WorkerProcess {
   }
 
   std::shared_ptr<const session::RuntimeConfig> adapt(session::RuntimeConfig config) {
-    fit_connections(config.limits, logs_.daemon);
+    fit_connections(config.limits, event_loops_, logs_.daemon);
     return std::make_shared<const session::RuntimeConfig>(std::move(config));
   }
 
@@ -361,6 +363,7 @@ class WorkerProcess {
 
   WorkerSeed& seed_;
   Logs& logs_;
+  const std::size_t event_loops_;
   filters::memory::Memory memory_;
   session::SessionLog session_log_;
   session::Worker worker_;

@@ -81,9 +81,6 @@ class Admission {
   // Strangers do not come in until this is over.
   void set_short_of_memory(bool is_short);
   bool is_short_of_memory() const;
-  // The loop has hardly time for all who come.
-  void set_busy(bool is_busy) { is_busy_ = is_busy; }
-  bool is_busy() const { return is_busy_; }
   // From four fifths of what strangers may have, until it is under three fifths again; and while
   // memory is short.
   bool is_under_stress(const LimitSettings& limits);
@@ -112,7 +109,6 @@ class Admission {
   std::uint32_t backends_ = 0;
   bool is_stressed_ = false;
   bool is_short_of_memory_ = false;
-  bool is_busy_ = false;
   Counters addresses_;
   Counters networks_;
 };

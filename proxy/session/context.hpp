@@ -1,60 +1,78 @@
-// Context — what all sessions of one event loop share.
-// Owns: the scratch buffers and what was learned of the backend.   Called by: everything in
-// session/. Fails: never. It outlives every session of its worker.
+// Context — what all sessions of one event loop share: what is the loop's own, and what it shares
+// with the other loops.
+// Owns: the scratch buffers.   Called by: everything in session/. Fails: never. It outlives every
+// session of its loop.
 #pragma once
 
 #include <array>
-#include <cstdint>
+#include <atomic>
+#include <cstddef>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
+#include <utility>
 
 #include "dns/resolver.hpp"
-#include "dns/spf_book.hpp"
-#include "filters/memory/memory.hpp"
 #include "proxy/net/deadline_wheel.hpp"
 #include "proxy/net/types.hpp"
-#include "proxy/session/admission.hpp"
-#include "proxy/session/backend_health.hpp"
-#include "proxy/session/handshake_memory.hpp"
-#include "proxy/session/ledger.hpp"
-#include "proxy/session/list_watch.hpp"
-#include "proxy/session/rates.hpp"
-#include "proxy/session/session_log.hpp"
+#include "proxy/session/commons.hpp"
 #include "proxy/session/settings.hpp"
 #include "proxy/session/tarpit.hpp"
-#include "proxy/smtp/capabilities.hpp"
 
 namespace smtpguard::session {
 
 inline constexpr std::size_t kScratch = 65536;
 
 struct Context {
+  // All outlive it.
+  Context(net::asio::io_context& own_io, net::DeadlineWheel& own_wheel, dns::Resolver& own_resolver,
+          Commons& commons, std::shared_ptr<const RuntimeConfig> rules)
+      : io(own_io),
+        wheel(own_wheel),
+        resolver(own_resolver),
+        config(std::move(rules)),
+        tarpit(commons.slowed),
+        log(commons.log),
+        memory(commons.memory),
+        ledger(commons.ledger),
+        lists(commons.lists),
+        spf(commons.spf),
+        watch_backends(commons.watch_backends),
+        admission(commons.admission),
+        backends(commons.backends),
+        failed_handshakes(commons.failed_handshakes),
+        rates(commons.rates),
+        visitors(commons.visitors),
+        sessions(commons.sessions),
+        is_stress_told(commons.is_stress_told) {}
+
+  // The loop's own.
   net::asio::io_context& io;
   net::DeadlineWheel& wheel;
-  Admission& admission;
-  SessionLog& log;
   dns::Resolver& resolver;
-  ListWatch& lists;
-  const dns::SpfBook& spf;
   // Shared with the sessions that began under it: a reload swaps it, they keep theirs.
   std::shared_ptr<const RuntimeConfig> config;
-  // As of the last connections that were tried: a change is told once, for whoever watches the log.
-  BackendHealth backends;
-  // Somebody found a backend that does not answer: it is to be probed until it does.
-  std::function<void()> watch_backends;
   // Read into and encoded into, never held over a co_await: one for all sessions, since an idle
   // session must not own a buffer.
   std::array<char, kScratch> scratch;
   std::string encoded;
-  // Null: nobody wants to know after a crash.
-  Ledger* ledger = nullptr;
-  HandshakeMemory failed_handshakes{};
-  Rates rates{};
-  Tarpit tarpit{};
-  // Null: nothing is remembered.
-  filters::memory::Memory* memory = nullptr;
+  Tarpit tarpit;
+  bool is_busy = false;  // it has hardly time for all who come
+
+  // Of all loops; see Commons.
+  SessionLog& log;
+  filters::memory::Memory* const memory;
+  Ledger* const ledger;
+  ListWatch& lists;
+  const dns::SpfBook& spf;
+  const std::function<void()>& watch_backends;
+  Admission& admission;
+  BackendHealth& backends;
+  HandshakeMemory& failed_handshakes;
+  Rates& rates;
+  std::atomic<std::size_t>& visitors;
+  std::atomic<std::size_t>& sessions;
+  std::atomic<bool>& is_stress_told;
 };
 
 // 10 characters without vowels or look-alikes, random: says nothing about load, and fits

@@ -42,6 +42,7 @@ Milliseconds ListCounts::quantile(unsigned percent) const {
 }
 
 void ListStats::watch(std::vector<Watched> lists) {
+  const std::lock_guard lock(mutex_);
   std::map<std::string, ListCounts> counts;
   for (const Watched& one : lists) {
     counts[one.label] = counts_[one.label];
@@ -59,6 +60,7 @@ const ListStats::Watched* ListStats::find(std::string_view label) const {
 
 void ListStats::note_answer(const std::string& label, const dns::Answer& answer, bool is_error_code,
                             Milliseconds took) {
+  const std::lock_guard lock(mutex_);
   ListCounts& counts = counts_[label];
   ++counts.questions;
   switch (answer.outcome) {
@@ -86,6 +88,7 @@ void ListStats::note_answer(const std::string& label, const dns::Answer& answer,
 }
 
 void ListStats::note_session(const filters::Verdict& verdict) {
+  const std::lock_guard lock(mutex_);
   ++sessions_;
   std::set<const Watched*> hits;
   for (const auto* reasons : {&verdict.counted, &verdict.observed}) {
@@ -109,10 +112,15 @@ void ListStats::note_session(const filters::Verdict& verdict) {
   }
 }
 
-const ListCounts& ListStats::of(const std::string& label) const {
-  static const ListCounts none;
+ListCounts ListStats::of(const std::string& label) const {
+  const std::lock_guard lock(mutex_);
   const auto found = counts_.find(label);
-  return found == counts_.end() ? none : found->second;
+  return found == counts_.end() ? ListCounts() : found->second;
+}
+
+std::uint64_t ListStats::sessions() const {
+  const std::lock_guard lock(mutex_);
+  return sessions_;
 }
 
 }  // namespace smtpguard::session

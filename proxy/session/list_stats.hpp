@@ -1,5 +1,6 @@
 // ListStats — what each DNS list was worth: its answers, their time, and whom it alone knew.
-// Owns: counters, a few hundred bytes for each list.   Called by: ListWatch.   Fails: never.
+// Owns: counters, a few hundred bytes for each list.   Called by: ListWatch, any thread.
+// Fails: never.
 // Questions are counted as they go out, so what the cache answers costs nothing and counts not;
 // hits are counted by sessions, so a client that comes twice counts twice.
 #pragma once
@@ -8,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -53,11 +55,13 @@ class ListStats {
   // A session has ended: whom did the lists know?
   void note_session(const filters::Verdict& verdict);
 
-  const ListCounts& of(const std::string& label) const;
-  std::uint64_t sessions() const { return sessions_; }
+  ListCounts of(const std::string& label) const;
+  std::uint64_t sessions() const;
 
  private:
   const Watched* find(std::string_view label) const;
+
+  mutable std::mutex mutex_;  // of all
 
   std::vector<Watched> lists_;
   std::map<std::string, ListCounts> counts_;

@@ -61,6 +61,7 @@ void ListWatch::watch(const std::vector<filters::DnsList>& lists) {
   std::vector<std::unique_ptr<Watched>> watched;
   std::vector<ListStats::Watched> counted;
   auto health = std::make_shared<dns::ListHealth>();
+  const auto former = health_.get();
   for (const filters::DnsList& list : lists) {
     Watched* const before = find(list.zone);
     auto next = std::make_unique<Watched>();
@@ -73,7 +74,7 @@ void ListWatch::watch(const std::vector<filters::DnsList>& lists) {
       auto& troubles = kind == EntryKind::Ipv6 ? health->ipv6_troubles : health->troubles;
       const bool is_known = next->state.is_known.at(index_of(kind));
       const std::string* trouble =
-          is_known || next->state.is_tripped ? health_->trouble_of(list.zone, kind) : nullptr;
+          is_known || next->state.is_tripped ? former->trouble_of(list.zone, kind) : nullptr;
       if (trouble != nullptr) {
         troubles[list.zone] = *trouble;
       } else if (list.is_self_tested && !is_known) {
@@ -83,7 +84,7 @@ void ListWatch::watch(const std::vector<filters::DnsList>& lists) {
         next->probes.push_back({kind});
       }
     }
-    if (before != nullptr && health_->slow.count(list.zone) != 0) {
+    if (before != nullptr && former->slow.count(list.zone) != 0) {
       health->slow.insert(list.zone);
     }
     counted.push_back({list.label, list.kind == dns::ListKind::Allow});
@@ -91,7 +92,7 @@ void ListWatch::watch(const std::vector<filters::DnsList>& lists) {
   }
   stats_.watch(std::move(counted));
   lists_ = std::move(watched);
-  health_ = std::move(health);
+  health_.set(std::move(health));
   if (!lists_.empty() && ticking_ == nullptr) {
     ticking_ = std::make_shared<char>();
     tick();
@@ -255,6 +256,9 @@ void ListWatch::conclude(Watched& watched) {
 }
 
 void ListWatch::on_answer(const std::string& zone, const dns::Answer& answer, Milliseconds took) {
+  if (!is_at_home()) {
+    return loop_.post([this, zone, answer, took] { on_answer(zone, answer, took); });
+  }
   Watched* const watched = find(zone);
   if (watched == nullptr) {
     return;
@@ -297,7 +301,8 @@ void ListWatch::trip(Watched& watched, std::string_view why) {
 
 void ListWatch::look_at_pace(Watched& watched) {
   const bool is_slow = watched.state.breaker.is_slow();
-  if (is_slow == (health_->slow.count(watched.list.zone) != 0)) {
+  const auto health = health_.get();
+  if (is_slow == (health->slow.count(watched.list.zone) != 0)) {
     return;
   }
   mark_slow(watched, is_slow);
@@ -306,7 +311,7 @@ void ListWatch::look_at_pace(Watched& watched) {
         "most of its answers take longer than " + format_duration(dns::ListBreaker::kSlow);
     set_trouble(watched.state, trouble, kSlowRemedy);
     tell_trouble(watched, trouble, kSlowRemedy);
-  } else if (health_->trouble_of(watched.list.zone) == nullptr) {
+  } else if (health->trouble_of(watched.list.zone) == nullptr) {
     set_trouble(watched.state, "", "");
     tell_works(watched);
   }
@@ -315,20 +320,21 @@ void ListWatch::look_at_pace(Watched& watched) {
 // Empty: it works.
 void ListWatch::mark(const Watched& watched, EntryKind kind, const std::string& trouble) {
   const std::string& zone = watched.list.zone;
-  const std::string* before = health_->trouble_of(zone, kind);
+  const auto former = health_.get();
+  const std::string* before = former->trouble_of(zone, kind);
   const bool is_news =
       trouble.empty() ? before != nullptr : before == nullptr || *before != trouble;
   if (!is_news) {
     return;
   }
-  auto changed = std::make_shared<dns::ListHealth>(*health_);
+  auto changed = std::make_shared<dns::ListHealth>(*former);
   auto& troubles = kind == EntryKind::Ipv6 ? changed->ipv6_troubles : changed->troubles;
   if (trouble.empty()) {
     troubles.erase(zone);
   } else {
     troubles[zone] = trouble;
   }
-  health_ = std::move(changed);
+  health_.set(std::move(changed));
 }
 
 void ListWatch::mark_all(const Watched& watched, const std::string& trouble) {
@@ -338,20 +344,24 @@ void ListWatch::mark_all(const Watched& watched, const std::string& trouble) {
 }
 
 void ListWatch::mark_slow(const Watched& watched, bool is_slow) {
-  auto changed = std::make_shared<dns::ListHealth>(*health_);
+  auto changed = std::make_shared<dns::ListHealth>(*health_.get());
   if (is_slow) {
     changed->slow.insert(watched.list.zone);
   } else {
     changed->slow.erase(watched.list.zone);
   }
-  health_ = std::move(changed);
+  health_.set(std::move(changed));
 }
 
 void ListWatch::on_trouble(std::string_view label, std::string_view what) {
+  if (!is_at_home()) {
+    return loop_.post(
+        [this, label = std::string(label), what = std::string(what)] { on_trouble(label, what); });
+  }
   const auto found = std::find_if(lists_.begin(), lists_.end(), [&](const auto& one) {
     return equals_ignoring_case(one->list.label, label);
   });
-  if (found == lists_.end() || health_->trouble_of((*found)->list.zone) != nullptr) {
+  if (found == lists_.end() || health_.get()->trouble_of((*found)->list.zone) != nullptr) {
     return;  // told already
   }
   Watched& watched = **found;
@@ -397,16 +407,17 @@ void ListWatch::tell_works(Watched& watched) {
 
 std::vector<ListWatch::Glance> ListWatch::glance() const {
   std::vector<Glance> all;
+  const auto health = health_.get();
   for (const auto& one : lists_) {
     const State& state = one->state;
     const EntryKind kind =
         one->list.entry_kinds().empty() ? EntryKind::Ipv4 : one->list.entry_kinds().front();
-    const std::string* out = health_->trouble_of(one->list.zone, kind);
+    const std::string* out = health->trouble_of(one->list.zone, kind);
     Glance glance{one->list, "works", state.trouble, state.remedy, {}, stats_.of(one->list.label)};
     if (out != nullptr) {
       glance.state = *out == kNotTestedYet ? "untested" : "out";
       glance.trouble = *out;
-    } else if (health_->slow.count(one->list.zone) != 0) {
+    } else if (health->slow.count(one->list.zone) != 0) {
       glance.state = "slow";
     }
     if (state.troubled_since) {

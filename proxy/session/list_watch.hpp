@@ -1,7 +1,7 @@
 // ListWatch — asks each DNS list for its test entries, looks how it answers real questions, and
 // tells when one does not do its work.
-// Owns: what came of it; the questions under way; the counters.   Called by: Worker (one each),
-// Session, Lobby.
+// Owns: what came of it; the questions under way; the counters.   Called by: Worker (one each), in
+// the thread that made it; Session, Lobby and ListMeter of any event loop.
 // Fails: never. A list that was not tested yet, that fails, that is silent twice in a row, or that
 // fails every second question does not count until a test says that it works: it would refuse
 // everybody, let everybody through, or make every client wait. A slow one counts, but nobody waits
@@ -18,9 +18,11 @@
 #include <random>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "conf/base/log.hpp"
+#include "conf/base/published.hpp"
 #include "dns/list_breaker.hpp"
 #include "dns/list_health.hpp"
 #include "dns/loop.hpp"
@@ -42,8 +44,8 @@ class ListWatch {
   // From now on these; of those that were watched before it is known how they are.
   void watch(const std::vector<filters::DnsList>& lists);
 
-  // As it is now; whoever holds it sees no change.
-  const std::shared_ptr<const dns::ListHealth>& health() const { return health_; }
+  // By any thread: how they are now, and what came of it.
+  std::shared_ptr<const dns::ListHealth> health() const { return health_.get(); }
   // What came of a question about a client.
   void on_answer(const std::string& zone, const dns::Answer& answer, Milliseconds took);
   // A list gave a session an error, or no answer: tested again at once, unless that has just been.
@@ -57,7 +59,7 @@ class ListWatch {
     std::string trouble;     // empty: none
     std::string_view remedy;
     std::optional<Milliseconds> since;  // for how long it is in this trouble
-    const ListCounts& counts;
+    ListCounts counts;
   };
   std::vector<Glance> glance() const;
   // That have ended since start.
@@ -100,6 +102,7 @@ class ListWatch {
     std::string reported{};  // by a session, and not yet told
   };
 
+  bool is_at_home() const { return std::this_thread::get_id() == home_; }
   Watched* find(std::string_view zone);
   void tick();
   void test(Watched& watched);
@@ -123,10 +126,11 @@ class ListWatch {
   Log& daemon_;
   ListStats stats_;
   std::mt19937 random_{std::random_device{}()};
-  std::shared_ptr<const dns::ListHealth> health_ = std::make_shared<const dns::ListHealth>();
+  Published<dns::ListHealth> health_;
   std::vector<std::unique_ptr<Watched>> lists_;  // at one address: look-ups refer to them
   // What the loop holds of us finds out by this that we are gone; null: nothing is held.
   std::shared_ptr<const void> ticking_;
+  const std::thread::id home_ = std::this_thread::get_id();
 };
 
 }  // namespace smtpguard::session

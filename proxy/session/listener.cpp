@@ -37,7 +37,7 @@ net::Awaitable<void> Listener::run() {
 }
 
 net::Awaitable<void> Listener::accept_until_closed(Running /*running*/) {
-  Timer pause(context_.io.get_executor());
+  Timer pause(home_.io().get_executor());
   while (acceptor_.is_open()) {
     const auto [error] = co_await acceptor_.async_wait(net::Acceptor::wait_read, net::kUseTuple);
     if (error) {
@@ -54,13 +54,15 @@ bool Listener::accept_some() {
   for (int i = 0; i < kAcceptsInARow; ++i) {
     net::asio::ip::tcp::endpoint peer;
     net::ErrorCode error;
-    net::Socket socket = acceptor_.accept(peer, error);
+    EventLoop& loop = next_();
+    net::Socket socket(loop.io());
+    acceptor_.accept(socket, peer, error);
     if (is_exhaustion(error)) {
       if (SteadyClock::now() - complained_ > kComplaintEvery) {
         complained_ = SteadyClock::now();
-        context_.log.daemon().error(fmt::format("accept on {}: {}; pausing",
-                                                settings_->address.to_string(),
-                                                to_lower(error.message())));
+        home_.context().log.daemon().error(fmt::format("accept on {}: {}; pausing",
+                                                       settings_->address.to_string(),
+                                                       to_lower(error.message())));
       }
       return false;
     }
@@ -72,12 +74,24 @@ bool Listener::accept_some() {
     }
     socket.native_non_blocking(true, error);
     socket.set_option(net::asio::ip::tcp::no_delay(true), error);
-    try {
-      lobby_.receive(std::move(socket), net::to_endpoint(peer), settings_);
-    } catch (const std::exception& fault) {
-      context_.log.crash("a visitor", fault.what());
+    if (!hand_over(loop, std::move(socket), net::to_endpoint(peer))) {
       return false;
     }
+  }
+  return true;
+}
+
+// False: memory has run out.
+bool Listener::hand_over(EventLoop& loop, net::Socket socket, const Endpoint& client) {
+  try {
+    if (&loop == &home_) {
+      loop.receive(std::move(socket), client, settings_);
+    } else {
+      loop.deal(std::move(socket), client, settings_);
+    }
+  } catch (const std::exception& fault) {
+    home_.context().log.crash("a visitor", fault.what());
+    return false;
   }
   return true;
 }

@@ -1,24 +1,25 @@
-// Listener — accepts connections at one address and sends them to the lobby.
+// Listener — accepts connections at one address and deals them out to the event loops.
 // Owns: the listening socket.   Called by: Worker.
 // Fails: never; a client that left already is nothing, and without free descriptors it pauses for
 // 100 ms at a time and says so at most once a minute.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <utility>
 
 #include "proxy/net/tcp.hpp"
-#include "proxy/session/context.hpp"
-#include "proxy/session/lobby.hpp"
+#include "proxy/session/event_loop.hpp"
 
 namespace smtpguard::session {
 
 class Listener {
  public:
-  Listener(Context& context, Lobby& lobby, std::shared_ptr<const ListenerSettings> settings,
-           net::Acceptor acceptor)
-      : context_(context),
-        lobby_(lobby),
+  // `next`: which loop the next client is for. `home`: the loop that accepts.
+  Listener(EventLoop& home, std::function<EventLoop&()> next,
+           std::shared_ptr<const ListenerSettings> settings, net::Acceptor acceptor)
+      : home_(home),
+        next_(std::move(next)),
         settings_(std::move(settings)),
         acceptor_(std::move(acceptor)) {}
 
@@ -55,9 +56,10 @@ class Listener {
   net::Awaitable<void> accept_until_closed(Running running);
   // Takes what is there. False: descriptors or memory have run out.
   bool accept_some();
+  bool hand_over(EventLoop& loop, net::Socket socket, const Endpoint& client);
 
-  Context& context_;
-  Lobby& lobby_;
+  EventLoop& home_;
+  std::function<EventLoop&()> next_;
   std::shared_ptr<const ListenerSettings> settings_;
   net::Acceptor acceptor_;
   TimePoint complained_{};

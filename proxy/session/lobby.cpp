@@ -59,6 +59,7 @@ bool Lobby::Visitor::is_greeted_at_once() const {
 }
 
 Lobby::~Lobby() {
+  context_.visitors -= visitors_.size();
   visitors_.clear_and_dispose([](Visitor* visitor) { delete visitor; });
 }
 
@@ -80,7 +81,7 @@ void Lobby::receive(net::Socket socket, const Endpoint& client,
     return admit(std::move(visitor));
   }
   // Not counted by Admission until the header has named the client.
-  if (visitors_.size() >= context_.config->limits.connections) {
+  if (context_.visitors >= context_.config->limits.connections) {
     return dismiss(std::move(visitor), Ending::Refused, to_string(Admission::Refusal::Total));
   }
   visitor->proxy_header = std::make_unique<std::string>();
@@ -95,11 +96,13 @@ void Lobby::wait(Held visitor, TimePoint deadline) {
   waiting.socket.async_wait(net::Socket::wait_read,
                             [this, &waiting](const net::ErrorCode&) { on_wake(waiting); });
   visitors_.push_back(*visitor.release());
+  ++context_.visitors;
   context_.wheel.arm(waiting, deadline);
 }
 
 void Lobby::on_wake(Visitor& visitor) {
   visitors_.erase(visitors_.iterator_to(visitor));
+  --context_.visitors;
   Held held(&visitor);
   try {
     look_at(std::move(held));
@@ -231,6 +234,11 @@ void Lobby::tell_stress() {
   is_stress_told_ = is_stressed;
   if (is_stressed) {
     context_.tarpit.let_go();
+  }
+  if (context_.is_stress_told.exchange(is_stressed) == is_stressed) {
+    return;  // by another loop
+  }
+  if (is_stressed) {
     context_.log.daemon().warning(fmt::format(
         "{} connections of at most {}: from now on strangers have {} for a command, and who says "
         "nothing makes room for the known",
@@ -339,7 +347,7 @@ void Lobby::on_early_window(Held visitor) {
                                          {context_.scratch.data(), peeked.count},
                                          peeked.count,
                                          after.count()});
-      if (context_.admission.is_busy() && inquiry.judge.is_past_saving(inquiry.facts)) {
+      if (context_.is_busy && inquiry.judge.is_past_saving(inquiry.facts)) {
         return send_away_early_talker(std::move(visitor), peeked.count);
       }
       break;

@@ -25,8 +25,8 @@ class MemoryCeiling final : private net::DeadlineWheel::Entry {
   using Ceiling = std::function<std::uint64_t()>;
   // What clients take.
   using InUse = std::function<std::optional<std::uint64_t>()>;
-  // Sends away at most so many, in the order in which they can be done without; how many went.
-  using SendAway = std::function<std::size_t(std::size_t)>;
+  // Sends away at most so many, in the order in which they can be done without.
+  using SendAway = std::function<void(std::size_t)>;
 
   // All outlive it.
   MemoryCeiling(net::DeadlineWheel& wheel, Admission& admission, Log& log, Ceiling ceiling,

@@ -110,6 +110,11 @@ Session::Session(Context& context, Arrival arrival)
       session_deadline_(arrival.began + config_->limits.session_timeout) {
   record_.began = arrival.began;
   inquiry_->investigation.call_when_answered([this] { client_.wait().nudge(); });
+  ++context_.sessions;
+}
+
+Session::~Session() {
+  --context_.sessions;
 }
 
 // Shorter for strangers while connections are short.

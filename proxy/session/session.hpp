@@ -41,7 +41,7 @@ class Session : public boost::intrusive::list_base_hook<
   Session(Context& context, Arrival arrival);
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
-  ~Session() = default;
+  ~Session();
 
   net::Awaitable<void> run();
 

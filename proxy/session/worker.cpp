@@ -9,12 +9,11 @@
 #include <chrono>
 #include <exception>
 #include <list>
-#include <stdexcept>
-#include <thread>
+#include <system_error>
 #include <utility>
 
 #include "conf/base/log_line.hpp"
-#include "dns/fake_resolver.hpp"
+#include "proxy/session/crash.hpp"
 
 namespace smtpguard::session {
 
@@ -29,32 +28,8 @@ constexpr Milliseconds kRetiredLook = 250ms;
 // What a record of the memory and a cached answer take at most, all told.
 constexpr std::uint64_t kRecordSize = 128;
 constexpr std::uint64_t kCachedAnswerSize = 1024;
-// Memory ran out in the loop itself: others may give some back meanwhile.
-constexpr Milliseconds kRecovery = 100ms;
-
-std::string text_of(const std::exception_ptr& crash) {
-  try {
-    std::rethrow_exception(crash);
-  } catch (const std::exception& error) {
-    return error.what();
-  } catch (...) {
-    return "unknown exception";  // counted and logged by the caller
-  }
-}
-
-std::unique_ptr<dns::Resolver> open_resolver(dns::AsioLoop& loop, const dns::Settings& settings) {
-  if (settings.answers) {
-    return std::make_unique<dns::FakeResolver>(loop, *settings.answers);
-  }
-  dns::ChannelSettings channel;
-  channel.servers = settings.servers;
-  channel.budget = settings.budget;
-  auto opened = dns::AresChannel::open(loop, channel);
-  if (opened.has_error()) {
-    throw std::runtime_error(opened.error().text);
-  }
-  return std::move(opened).value();
-}
+// A loop that has not turned for so long hangs.
+constexpr Milliseconds kHangs = 5s;
 
 void tell_spf(Log& daemon, std::string_view domain, std::string_view trouble) {
   LogLine words(LogLine::Form::Text);
@@ -69,56 +44,78 @@ void tell_spf(Log& daemon, std::string_view domain, std::string_view trouble) {
   daemon.warning("spf_trouble " + std::move(words).finish());
 }
 
+std::vector<std::unique_ptr<EventLoop>> make_loops(
+    Commons& commons, const std::shared_ptr<const RuntimeConfig>& config,
+    const dns::Settings& dns_settings, std::size_t count) {
+  std::vector<std::unique_ptr<EventLoop>> loops;
+  for (std::size_t loop = 0; loop < count; ++loop) {
+    loops.push_back(std::make_unique<EventLoop>(commons, config, dns_settings, count));
+  }
+  return loops;
+}
+
 }  // namespace
 
-Worker::Worker(SessionLog& log, std::shared_ptr<const RuntimeConfig> config,
-               const dns::Settings& dns_settings)
-    : name_servers_(open_resolver(dns_loop_, dns_settings)),
-      meter_(*name_servers_, dns_loop_),
-      resolver_(meter_, dns_loop_, dns_settings.cache),
-      list_watch_(*name_servers_, dns_loop_, log.daemon()),
-      spf_book_(*name_servers_, dns_loop_,
-                [&daemon = log.daemon()](std::string_view domain, std::string_view trouble) {
+Worker::Worker(const Books& books, const std::shared_ptr<const RuntimeConfig>& config,
+               const dns::Settings& dns_settings, std::size_t loops)
+    : config_(config),
+      commons_{books.log,    books.memory,
+               books.ledger, list_watch_,
+               spf_book_,    [this] { home().post([this] { learn_capabilities(); }); }},
+      loops_(make_loops(commons_, config, dns_settings, loops)),
+      list_watch_(home().name_servers(), home().dns_loop(), books.log.daemon()),
+      spf_book_(home().name_servers(), home().dns_loop(),
+                [&daemon = books.log.daemon()](std::string_view domain, std::string_view trouble) {
                   tell_spf(daemon, domain, trouble);
                 }),
-      context_{io_, wheel_, admission_, log, resolver_, list_watch_, spf_book_, std::move(config),
-               {},  {},     {},         {},  nullptr},
-      lobby_(context_, [this](Arrival arrival) { begin_session(std::move(arrival)); }),
-      workload_(wheel_, admission_, log.daemon()),
+      learning_(home().wheel()),
       memory_ceiling_(
-          wheel_, admission_, log.daemon(),
-          [this] { return to_number(context_.config->limits.memory); },
+          home().wheel(), commons_.admission, books.log.daemon(),
+          [this] { return to_number(config_->limits.memory); },
           [this] { return memory_of_clients(); },
-          [this](std::size_t at_most) { return send_away(at_most); }) {
-  meter_.call_on_answer([this](const std::string& zone, const dns::Answer& answer,
-                               Milliseconds took) { list_watch_.on_answer(zone, answer, took); });
-  context_.watch_backends = [this] { learn_capabilities(); };
+          [this](std::size_t at_most) { send_away(at_most); }) {
   watch_lists();
 }
 
 void Worker::watch_lists() {
-  const auto& lists = context_.config->rules.site.lists;
-  std::vector<std::string> zones;
-  for (const filters::DnsList& list : lists) {
-    zones.push_back(list.zone);
-  }
-  meter_.watch(std::move(zones));
-  list_watch_.watch(lists);
-  spf_book_.follow(context_.config->rules.site.access.spf_domains());
+  list_watch_.watch(config_->rules.site.lists);
+  spf_book_.follow(config_->rules.site.access.spf_domains());
 }
 
 // What lives in coroutines refers to the wheel and the counters: it has to go before them.
 Worker::~Worker() {
-  if (!sessions_.empty()) {
+  if (commons_.sessions != 0) {
     stop_now();
-    io_.restart();
     run();
   }
 }
 
+Listener Worker::make_listener(std::shared_ptr<const ListenerSettings> settings,
+                               net::Descriptor listening) {
+  auto acceptor = net::make_acceptor(io(), settings->address, std::move(listening));
+  return {home(), [this]() -> EventLoop& { return next_loop(); }, std::move(settings),
+          std::move(acceptor)};
+}
+
 void Worker::listen(std::shared_ptr<const ListenerSettings> settings, net::Descriptor listening) {
-  auto acceptor = net::make_acceptor(io_, settings->address, std::move(listening));
-  listeners_.emplace_back(context_, lobby_, std::move(settings), std::move(acceptor));
+  listeners_.push_back(make_listener(std::move(settings), std::move(listening)));
+}
+
+// In turn: a storm meets every loop with its share, and nobody waits for what a loop says of its
+// load.
+EventLoop& Worker::next_loop() {
+  dealt_ = (dealt_ + 1) % (threads_.size() + 1);
+  return *loops_[dealt_];
+}
+
+void Worker::everywhere(const std::function<void(EventLoop&)>& task) {
+  for (const auto& loop : loops_) {
+    if (loop == loops_.front()) {
+      task(*loop);
+    } else {
+      loop->post([task, &there = *loop] { task(there); });
+    }
+  }
 }
 
 Listener* Worker::find_listener(const Endpoint& address) {
@@ -134,29 +131,28 @@ bool Worker::listens_at(const Endpoint& address) const {
   });
 }
 
-void Worker::reconfigure(std::shared_ptr<const RuntimeConfig> config,
+void Worker::reconfigure(const std::shared_ptr<const RuntimeConfig>& config,
                          std::vector<ListenerChange> listeners) {
   // What may throw comes first, and has changed nothing then.
   std::list<Listener> fresh;
   for (ListenerChange& change : listeners) {
-    const Endpoint address = change.settings->address;
-    if (!listens_at(address)) {
-      fresh.emplace_back(context_, lobby_, change.settings,
-                         net::make_acceptor(io_, address, std::move(change.listening)));
+    if (!listens_at(change.settings->address)) {
+      fresh.push_back(make_listener(change.settings, std::move(change.listening)));
     }
   }
-  const BackendSettings before = context_.config->backend;
-  const net::TlsContext::Pointer former = context_.config->tls.context;
-  if (config->tls.context && former) {
-    config->tls.context->keep_tickets_of(*former);
+  const std::shared_ptr<const RuntimeConfig> former = config_;
+  const net::TlsContext::Pointer& former_tls = former->tls.context;
+  if (config->tls.context && former_tls) {
+    config->tls.context->keep_tickets_of(*former_tls);
   }
-  if (former && config->tls.context && !config->tls.context->shows_what(*former)) {
-    context_.failed_handshakes.forget_all();
+  if (former_tls && config->tls.context && !config->tls.context->shows_what(*former_tls)) {
+    commons_.failed_handshakes.forget_all();
   }
-  context_.config = std::move(config);
-  context_.log.tell_events(context_.config->log_events);
-  if (context_.memory != nullptr) {
-    context_.memory->configure(context_.config->memory);
+  config_ = config;
+  everywhere([config](EventLoop& loop) { loop.follow(config); });
+  commons_.log.tell_events(config->log_events);
+  if (commons_.memory != nullptr) {
+    commons_.memory->configure(config->memory);
   }
   watch_lists();
   for (Listener& listener : listeners_) {
@@ -176,45 +172,29 @@ void Worker::reconfigure(std::shared_ptr<const RuntimeConfig> config,
   }
   listeners_.splice(listeners_.end(), fresh);
   recover();
-  const BackendSettings& now = context_.config->backend;
-  if (!lead_to_the_same(now, before)) {
-    context_.backends.keep({});
+  if (!lead_to_the_same(config->backend, former->backend)) {
+    commons_.backends.keep({});
     learn_capabilities();
   }
 }
 
 void Worker::serve(Listener& listener) {
-  net::asio::co_spawn(io_, listener.run(), [this](const std::exception_ptr& crash) {
+  net::asio::co_spawn(io(), listener.run(), [this](const std::exception_ptr& crash) {
     if (crash) {
-      context_.log.crash("a listener", text_of(crash).c_str());
+      commons_.log.crash("a listener", text_of(crash).c_str());
       recover();
     }
   });
 }
 
 // Brings back what an exception has ended and the daemon cannot be without. It may throw as well,
-// for memory may still be short: run() tries again.
+// for memory may still be short: the loop tries again.
 void Worker::recover() {
-  wheel_.recover();
   for (Listener& listener : listeners_) {
     if (listener.is_open() && !listener.is_running()) {
       serve(listener);
     }
   }
-}
-
-void Worker::begin_session(Arrival arrival) {
-  auto session = std::make_unique<Session>(context_, std::move(arrival));
-  sessions_.push_back(*session);
-  if (is_stopping_) {
-    session->stop_gently();
-  }
-  Session& running = *session;
-  // The handler owns the session, which so lives as long as its coroutine.
-  net::asio::co_spawn(io_, running.run(),
-                      [this, owned = std::move(session)](const std::exception_ptr& crash) mutable {
-                        session_ended(std::move(owned), crash);
-                      });
 }
 
 // What is kept for later has bounds of its own and does not go when clients do.
@@ -223,63 +203,46 @@ std::optional<std::uint64_t> Worker::memory_of_clients() const {
   if (!used) {
     return std::nullopt;
   }
-  const std::uint64_t records = context_.memory == nullptr ? 0 : context_.memory->extent().records;
-  const std::uint64_t kept = records * kRecordSize + resolver_.size() * kCachedAnswerSize;
+  const std::uint64_t records = commons_.memory == nullptr ? 0 : commons_.memory->extent().records;
+  std::uint64_t answers = 0;
+  for (const auto& loop : loops_) {
+    answers += loop->cached_answers();
+  }
+  const std::uint64_t kept = records * kRecordSize + answers * kCachedAnswerSize;
   return *used - std::min(*used, kept);
 }
 
-// Who has said nothing yet can be done without before who has; the known stay.
-std::size_t Worker::send_away(std::size_t at_most) {
-  context_.tarpit.let_go();
-  std::size_t gone = 0;
-  while (gone < at_most && lobby_.make_room("too little memory at present, please try again")) {
-    ++gone;
-  }
-  for (const bool has_spoken : {false, true}) {
-    for (Session& session : sessions_) {
-      if (gone < at_most && session.may_give_way(has_spoken)) {
-        session.give_way();
-        ++gone;
-      }
-    }
-  }
-  return gone;
-}
-
-void Worker::session_ended(std::unique_ptr<Session> session, const std::exception_ptr& crash) {
-  if (crash) {
-    context_.log.crash("session " + session->id(), text_of(crash).c_str());
-    session->finish_crashed();
-  }
-  session.reset();
-  end_if_done();
+// Each loop its share, since clients were dealt out evenly.
+void Worker::send_away(std::size_t at_most) {
+  const std::size_t share = (at_most + threads_.size()) / (threads_.size() + 1);
+  everywhere([share](EventLoop& loop) { loop.send_away(share); });
 }
 
 void Worker::learn_capabilities() {
   if (std::exchange(is_learning_, true)) {
     return;
   }
-  net::asio::co_spawn(io_, learn(), [this](const std::exception_ptr& crash) {
+  net::asio::co_spawn(io(), learn(), [this](const std::exception_ptr& crash) {
     is_learning_ = false;
     if (crash) {
-      context_.log.crash("the probe of the backend", text_of(crash).c_str());
+      commons_.log.crash("the probe of the backend", text_of(crash).c_str());
     }
-    end_if_done();
+    home().end_if_done();
   });
 }
 
 net::Awaitable<void> Worker::learn() {
   net::asio::basic_waitable_timer<SteadyClock, net::asio::wait_traits<SteadyClock>, net::Executor>
-      pause(io_.get_executor());
+      pause(io().get_executor());
   const smtp::Question question;  // Learn
   while (!is_stopping()) {
     // A reload may name other backends meanwhile.
-    const std::shared_ptr<const RuntimeConfig> config = context_.config;
+    const std::shared_ptr<const RuntimeConfig> config = config_;
     const std::vector<Endpoint> addresses = addresses_of(config->backend);
-    if (context_.backends.is_settled(addresses)) {
+    if (commons_.backends.is_settled(addresses)) {
       break;
     }
-    const auto due = context_.backends.due(addresses, SteadyClock::now());
+    const auto due = commons_.backends.due(addresses, SteadyClock::now());
     if (!due) {
       pause.expires_after(kLearnEvery);
       [[maybe_unused]] const auto outcome = co_await pause.async_wait(net::kUseTuple);
@@ -288,7 +251,7 @@ net::Awaitable<void> Worker::learn() {
     BackendSettings probed = config->backend;
     probed.address = *due;
     probed.fallback.clear();
-    Backend backend(context_, probed, learning_);
+    Backend backend(home().context(), probed, learning_);
     smtp::ClientIdentity identity;
     identity.is_probe = true;
     identity.hostname = config->hostname;
@@ -301,7 +264,7 @@ net::Awaitable<void> Worker::learn() {
     backend.set_identity(identity);
     const smtp::Reply reply = co_await backend.ask(question);
     backend.drop();
-    const bool is_asked_again = context_.backends.due(addresses, SteadyClock::now()) == due;
+    const bool is_asked_again = commons_.backends.due(addresses, SteadyClock::now()) == due;
     if (reply.is_positive() || is_stopping() || !is_asked_again) {
       continue;
     }
@@ -310,22 +273,80 @@ net::Awaitable<void> Worker::learn() {
   }
 }
 
-// An exception that a handler could not keep to itself must not end the sessions of all others.
-void Worker::run() {
-  while (true) {
-    try {
-      io_.poll();  // first, for what ends here gives back the memory that recover() may need
-      recover();
-      io_.run();
-      if (is_stopping()) {
-        return;
-      }
-      io_.restart();
-    } catch (const std::exception& error) {
-      context_.log.crash("a handler", error.what());
-      std::this_thread::sleep_for(kRecovery);
+void Worker::start_threads() {
+  try {
+    while (threads_.size() + 1 < loops_.size()) {
+      EventLoop& loop = *loops_[threads_.size() + 1];
+      threads_.emplace_back([this, &loop] {
+        loop.run([] {}, [] { return true; });
+        home().post([this] {
+          --running_;
+          home().end_if_done();
+        });
+      });
+      ++running_;
     }
+  } catch (const std::system_error& error) {
+    commons_.log.daemon().warning(
+        fmt::format("{} of {} event loops have a thread ({}): the others "
+                    "get no clients",
+                    threads_.size() + 1, loops_.size(), error.what()));
   }
+}
+
+void Worker::run() {
+  start_threads();
+  home().run([this] { recover(); }, [this] { return is_stopping() && running_ == 0; });
+  for (std::thread& thread : threads_) {
+    thread.join();
+  }
+  threads_.clear();
+}
+
+bool Worker::turns() const {
+  const TimePoint since = SteadyClock::now() - kHangs;
+  return std::all_of(loops_.begin() + 1,
+                     loops_.begin() + 1 + static_cast<std::ptrdiff_t>(threads_.size()),
+                     [&](const auto& loop) { return loop->has_turned_since(since); });
+}
+
+void Worker::look_at_sessions(std::size_t at_most, Seen done) {
+  look_on(0, at_most, std::make_shared<SessionGlances>(), std::move(done));
+}
+
+// Of this loop, then of the next; home again with what was seen.
+void Worker::look_on(std::size_t loop, std::size_t at_most, std::shared_ptr<SessionGlances> seen,
+                     Seen done) {
+  if (loop > threads_.size()) {
+    std::stable_sort(seen->sessions.begin(), seen->sessions.end(),
+                     [](const auto& a, const auto& b) { return a.glance.began < b.glance.began; });
+    if (seen->sessions.size() > at_most) {
+      seen->left_out += seen->sessions.size() - at_most;
+      seen->sessions.resize(at_most);
+    }
+    return done(std::move(*seen));
+  }
+  EventLoop& there = *loops_[loop];
+  const auto look = [&there, at_most, seen] {
+    SessionGlances found = there.look(at_most);
+    std::move(found.sessions.begin(), found.sessions.end(), std::back_inserter(seen->sessions));
+    seen->left_out += found.left_out;
+  };
+  if (loop == 0) {
+    look();
+    return look_on(loop + 1, at_most, std::move(seen), std::move(done));
+  }
+  there.post([this, loop, at_most, look, seen = std::move(seen), done = std::move(done)] {
+    look();
+    home().post([this, loop, at_most, seen, done] { look_on(loop + 1, at_most, seen, done); });
+  });
+}
+
+void Worker::close_listeners() {
+  for (Listener& listener : listeners_) {
+    listener.close();
+  }
+  learning_.abort();
 }
 
 void Worker::retire() {
@@ -333,54 +354,34 @@ void Worker::retire() {
     return;
   }
   is_retiring_ = true;
-  for (Listener& listener : listeners_) {
-    listener.close();
-  }
-  learning_.abort();
+  close_listeners();
   retired_at_ = SteadyClock::now();
-  wheel_.arm(patience_, retired_at_);
+  wheel().arm(patience_, retired_at_);
 }
 
 void Worker::stop_gently() {
   if (std::exchange(is_stopping_, true)) {
     return;
   }
-  for (Listener& listener : listeners_) {
-    listener.close();
-  }
-  lobby_.close();
-  learning_.abort();
-  for (Session& session : sessions_) {
-    session.stop_gently();
-  }
-  wheel_.arm(patience_, SteadyClock::now() + drain_time());
-  // Behind the cancelled waits of the visitors, which say 421 and go.
-  net::asio::post(io_, [this] { end_if_done(); });
+  close_listeners();
+  wheel().arm(patience_, SteadyClock::now() + drain_time());
+  everywhere([](EventLoop& loop) { loop.stop_gently(); });
 }
 
 void Worker::end_of_patience() {
-  // A visitor that leaves tells nobody, so who retires looks now and then.
   const TimePoint now = SteadyClock::now();
-  if (!is_stopping_ && now < retired_at_ + drain_time()) {
-    wheel_.arm(patience_, now + kRetiredLook);
-  } else {
+  if (is_stopping_ || now >= retired_at_ + drain_time()) {
     stop_now();
+  } else if (sessions() == 0 && visitors() == 0) {
+    stop_gently();
+  } else {
+    wheel().arm(patience_, now + kRetiredLook);  // who leaves tells nobody
   }
-  end_if_done();
 }
 
 void Worker::stop_now() {
   stop_gently();
-  for (Session& session : sessions_) {
-    session.stop_now();
-  }
-}
-
-// The wheel's timer is what would keep run() from returning.
-void Worker::end_if_done() {
-  if (is_stopping() && sessions_.empty() && lobby_.size() == 0) {
-    io_.stop();
-  }
+  everywhere([](EventLoop& loop) { loop.stop_now(); });
 }
 
 }  // namespace smtpguard::session

@@ -1,46 +1,47 @@
-// Worker — one event loop with its lobby, its sessions and its listeners.
-// Owns: the io_context and everything that lives in it.   Called by: service::App, tests.
+// Worker — the event loops of one process and what they share: it listens, deals connections out to
+// the loops, learns what the backends can do, and looks after DNS lists and memory.
+// Owns: the loops and their threads, the listeners, Commons.   Called by: service::WorkerProcess,
+// in the thread of the first loop, which is home to all that there is once.
 // Fails: an exception ends the session, visitor or handler that it left; it is logged and counted.
 #pragma once
 
-#include <boost/intrusive/list.hpp>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <memory>
 #include <optional>
-#include <string>
+#include <thread>
 #include <vector>
 
-#include "dns/ares_channel.hpp"
-#include "dns/caching_resolver.hpp"
-#include "dns/list_meter.hpp"
 #include "dns/settings.hpp"
 #include "dns/spf_book.hpp"
-#include "proxy/session/context.hpp"
+#include "proxy/session/commons.hpp"
+#include "proxy/session/event_loop.hpp"
 #include "proxy/session/list_watch.hpp"
 #include "proxy/session/listener.hpp"
-#include "proxy/session/lobby.hpp"
 #include "proxy/session/memory_ceiling.hpp"
-#include "proxy/session/session.hpp"
-#include "proxy/session/workload.hpp"
 
 namespace smtpguard::session {
 
 class Worker {
  public:
-  // Opens the channels to the name servers; throws if that is impossible.
-  Worker(SessionLog& log, std::shared_ptr<const RuntimeConfig> config,
-         const dns::Settings& dns_settings);
+  // What outlives it: who writes the log, what is remembered of clients, and where sessions write
+  // themselves in case of a crash; both may be null.
+  struct Books {
+    SessionLog& log;
+    filters::memory::Memory* memory = nullptr;
+    Ledger* ledger = nullptr;
+  };
+  // Opens the channels to the name servers; throws if that is impossible. `loops`: at least one.
+  Worker(const Books& books, const std::shared_ptr<const RuntimeConfig>& config,
+         const dns::Settings& dns_settings, std::size_t loops);
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
   ~Worker();
 
-  // Sessions write themselves into it from now on; it outlives the worker.
-  void keep_ledger(Ledger& ledger) { context_.ledger = &ledger; }
-  // What is remembered of clients; it outlives the worker.
-  void keep_memory(filters::memory::Memory& memory) { context_.memory = &memory; }
   void listen(std::shared_ptr<const ListenerSettings> settings, net::Descriptor listening);
-  // Asks the backend what it can do, until it has answered once.
+  // Asks the backends what they can do, until all have answered once.
   void learn_capabilities();
 
   struct ListenerChange {
@@ -49,7 +50,7 @@ class Worker {
   };
   // From now on; who is here keeps the rules under which it came. Listeners that are not named are
   // closed.
-  void reconfigure(std::shared_ptr<const RuntimeConfig> config,
+  void reconfigure(const std::shared_ptr<const RuntimeConfig>& config,
                    std::vector<ListenerChange> listeners);
   bool listens_at(const Endpoint& address) const;
 
@@ -60,31 +61,28 @@ class Worker {
   void drain_within(Milliseconds time) { drain_time_ = time; }
   // No new connections; who is here goes on as if nothing had happened, for the time to drain.
   void retire();
-
   // No new connections; visitors and idle sessions get 421, transactions may end within
   // the time to drain.
   void stop_gently();
   void stop_now();
 
-  // For signal handlers of the service, which run in this loop.
-  net::asio::io_context& io() { return io_; }
-  net::DeadlineWheel& wheel() { return wheel_; }
+  // For signal handlers of the service, which run in the first loop.
+  net::asio::io_context& io() { return home().io(); }
+  net::DeadlineWheel& wheel() { return home().wheel(); }
 
   // For whoever asks how it is.
-  const RuntimeConfig& config() const { return *context_.config; }
+  const RuntimeConfig& config() const { return *config_; }
   bool is_stopping() const { return is_stopping_ || is_retiring_; }
-  const BackendHealth& backends() const { return context_.backends; }
-  template <typename Visit>
-  void for_each_session(const Visit& visit) const {
-    for (const Session& session : sessions_) {
-      visit(session);
-    }
-  }
+  // Whether every loop has turned lately; this thread's does.
+  bool turns() const;
+  const BackendHealth& backends() const { return commons_.backends; }
   const ListWatch& lists() const { return list_watch_; }
-  std::size_t slowed() const { return context_.tarpit.size(); }
-  std::size_t visitors() const { return lobby_.size(); }
-  // Counts them.
-  std::size_t sessions() const { return sessions_.size(); }
+  std::size_t slowed() const { return commons_.slowed; }
+  std::size_t visitors() const { return commons_.visitors; }
+  std::size_t sessions() const { return commons_.sessions; }
+  // Calls `done` in the first loop, at once or once every loop has looked, with at most so many.
+  using Seen = std::function<void(SessionGlances)>;
+  void look_at_sessions(std::size_t at_most, Seen done);
 
  private:
   class Patience final : public net::DeadlineWheel::Entry {
@@ -96,40 +94,40 @@ class Worker {
     Worker& worker_;
   };
 
-  void begin_session(Arrival arrival);
+  EventLoop& home() { return *loops_.front(); }
+  EventLoop& next_loop();
+  void start_threads();
+  // In each loop: here at once, in the others soon.
+  void everywhere(const std::function<void(EventLoop&)>& task);
+  void look_on(std::size_t loop, std::size_t at_most, std::shared_ptr<SessionGlances> seen,
+               Seen done);
   void serve(Listener& listener);
-  std::size_t send_away(std::size_t at_most);
+  void send_away(std::size_t at_most);
   std::optional<std::uint64_t> memory_of_clients() const;
-  void session_ended(std::unique_ptr<Session> session, const std::exception_ptr& crash);
   void recover();
   void watch_lists();
+  Listener make_listener(std::shared_ptr<const ListenerSettings> settings,
+                         net::Descriptor listening);
   Listener* find_listener(const Endpoint& address);
-  Milliseconds drain_time() const {
-    return drain_time_.value_or(context_.config->limits.drain_timeout);
-  }
+  Milliseconds drain_time() const { return drain_time_.value_or(config_->limits.drain_timeout); }
+  void close_listeners();
   void end_of_patience();
-  void end_if_done();
   net::Awaitable<void> learn();
 
-  Admission admission_;  // outlives what hangs in the loop
-  net::asio::io_context io_{1};
-  net::DeadlineWheel wheel_{io_};
-  dns::AsioLoop dns_loop_{io_};
-  std::unique_ptr<dns::Resolver> name_servers_;
-  dns::ListMeter meter_;
-  dns::CachingResolver resolver_;
+  std::shared_ptr<const RuntimeConfig> config_;
+  Commons commons_;
+  std::vector<std::unique_ptr<EventLoop>> loops_;
   ListWatch list_watch_;
   dns::SpfBook spf_book_;
-  Context context_;
-  Lobby lobby_;
   std::list<Listener> listeners_;
-  boost::intrusive::list<Session, boost::intrusive::constant_time_size<false>> sessions_;
-  net::SocketWait learning_{wheel_};
+  net::SocketWait learning_;
   Patience patience_{*this};
-  Workload workload_;
   MemoryCeiling memory_ceiling_;
   std::optional<Milliseconds> drain_time_;
   TimePoint retired_at_{};
+  std::vector<std::thread> threads_;  // of all loops but the first
+  std::size_t running_ = 0;           // of them
+  std::size_t dealt_ = 0;
   bool is_learning_ = false;
   bool is_retiring_ = false;
   bool is_stopping_ = false;

@@ -28,8 +28,8 @@ std::chrono::nanoseconds used_by_this_thread() {
 
 }  // namespace
 
-Workload::Workload(net::DeadlineWheel& wheel, Admission& admission, Log& log)
-    : wheel_(wheel), admission_(admission), log_(log) {
+Workload::Workload(net::DeadlineWheel& wheel, bool& is_busy, Log& log)
+    : wheel_(wheel), is_busy_(is_busy), log_(log) {
   arm();
 }
 
@@ -56,18 +56,17 @@ void Workload::look(std::chrono::nanoseconds used, TimePoint now) {
     return;
   }
   const double share = worked / passed;
-  const bool was_busy = admission_.is_busy();
+  const bool was_busy = is_busy_;
   calm_looks_ = share < kCalm ? calm_looks_ + 1 : 0;
   busy_looks_ = share >= kBusy ? busy_looks_ + 1 : 0;
-  const bool is_busy = was_busy ? calm_looks_ < kCalmLooks : busy_looks_ >= kBusyLooks;
-  admission_.set_busy(is_busy);
-  if (is_busy != was_busy) {
-    tell(is_busy, share);
+  is_busy_ = was_busy ? calm_looks_ < kCalmLooks : busy_looks_ >= kBusyLooks;
+  if (is_busy_ != was_busy) {
+    tell(share);
   }
 }
 
-void Workload::tell(bool is_busy, double share) const {
-  if (is_busy) {
+void Workload::tell(double share) const {
+  if (is_busy_) {
     log_.warning(
         fmt::format("the event loop works {:.0f} % of its time: until this is over, who is refused "
                     "for talking before the greeting hears 421 at once",

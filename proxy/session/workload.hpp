@@ -1,6 +1,6 @@
 // Workload — how much of its time the event loop works: twice a second it looks, and while that is
 // nearly all of it, who is refused anyway for talking early is not given a session. Owns: its place
-// in the wheel, and what it saw last.   Called by: Worker; one per worker. Fails: never. Where the
+// in the wheel, and what it saw last.   Called by: EventLoop; one each. Fails: never. Where the
 // system does not tell what a thread has used it is never busy.
 #pragma once
 
@@ -8,14 +8,13 @@
 
 #include "conf/base/log.hpp"
 #include "proxy/net/deadline_wheel.hpp"
-#include "proxy/session/admission.hpp"
 
 namespace smtpguard::session {
 
 class Workload final : private net::DeadlineWheel::Entry {
  public:
-  // All outlive it.
-  Workload(net::DeadlineWheel& wheel, Admission& admission, Log& log);
+  // All outlive it. `is_busy` is set here alone.
+  Workload(net::DeadlineWheel& wheel, bool& is_busy, Log& log);
 
   // What this thread has used of a processor until `now`.
   void look(std::chrono::nanoseconds used, TimePoint now);
@@ -23,10 +22,10 @@ class Workload final : private net::DeadlineWheel::Entry {
  private:
   void arm();
   void on_deadline() noexcept override;
-  void tell(bool is_busy, double share) const;
+  void tell(double share) const;
 
   net::DeadlineWheel& wheel_;
-  Admission& admission_;
+  bool& is_busy_;
   Log& log_;
   std::chrono::nanoseconds used_{};
   TimePoint looked_{};

@@ -15,6 +15,8 @@ SANITIZERS = {
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1:exitcode=99",
     "TSAN_OPTIONS": "exitcode=99",
 }
+# How many event loops every smtpguard of a run has.
+EVENT_LOOPS = int(os.environ.get("SMTPGUARD_E2E_EVENT_LOOPS", "1"))
 SANITIZER_REPORT = r"ERROR: (Address|Leak)Sanitizer|WARNING: ThreadSanitizer|runtime error:"
 
 # key=value, the value perhaps in quotes with backslash escapes.
@@ -89,6 +91,7 @@ class Guard:
         for table, keys in sections.items():
             tables.setdefault(table, {}).update(keys)
         text = 'hostname = "mx.example.net"\n'
+        text += f"event_loops = {EVENT_LOOPS}\n"
         for listener in self.listeners:
             text += f'\n[[listener]]\naddress = "{at(listener)}"\n'
             text += "".join(f"{key} = {value}\n" for key, value in listener_keys.items())

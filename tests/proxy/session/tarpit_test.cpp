@@ -12,7 +12,8 @@ class TarpitTest : public testing::Test {
   net::asio::io_context io_{1};
   net::DeadlineWheel wheel_{io_};
   net::SocketWait wait_{wheel_};
-  Tarpit tarpit_;
+  std::atomic<std::uint32_t> slowed_{0};
+  Tarpit tarpit_{slowed_};
 };
 
 TEST_F(TarpitTest, HoldsNoMoreThanItMay) {
@@ -20,9 +21,9 @@ TEST_F(TarpitTest, HoldsNoMoreThanItMay) {
   Tarpit::Place two(tarpit_, wait_);
   EXPECT_TRUE(tarpit_.enter(*one, 1));
   EXPECT_FALSE(tarpit_.enter(two, 1));
-  EXPECT_EQ(tarpit_.size(), 1U);
+  EXPECT_EQ(slowed_, 1U);
   one.reset();
-  EXPECT_EQ(tarpit_.size(), 0U);
+  EXPECT_EQ(slowed_, 0U);
   EXPECT_TRUE(tarpit_.enter(two, 1));
 }
 
@@ -35,9 +36,21 @@ TEST_F(TarpitTest, LetsAllGoAtOnce) {
   tarpit_.let_go();
   EXPECT_TRUE(one.is_let_go());
   EXPECT_TRUE(two.is_let_go());
-  EXPECT_EQ(tarpit_.size(), 0U);
+  EXPECT_EQ(slowed_, 0U);
   EXPECT_TRUE(tarpit_.enter(later, 9));
   EXPECT_FALSE(later.is_let_go());
+}
+
+TEST_F(TarpitTest, CountsThoseOfOtherLoops) {
+  Tarpit other(slowed_);
+  Tarpit::Place here(tarpit_, wait_);
+  Tarpit::Place there(other, wait_);
+  ASSERT_TRUE(other.enter(there, 1));
+  EXPECT_FALSE(tarpit_.enter(here, 1));
+  tarpit_.let_go();
+  EXPECT_EQ(slowed_, 1U);
+  other.let_go();
+  EXPECT_EQ(slowed_, 0U);
 }
 
 }  // namespace
