@@ -234,16 +234,38 @@ int TlsContext::choose(ssl_st* ssl, int* /*alert*/, void* self) {
   return SSL_TLSEXT_ERR_OK;
 }
 
+std::shared_lock<std::shared_mutex> TlsContext::hold_ticket_key() const {
+  const std::lock_guard turn(turn_);
+  return std::shared_lock(ticket_key_);  // never waits: who changes it would have the turn
+}
+
+void TlsContext::set_ticket_key(std::span<unsigned char> key,
+                                std::optional<TimePoint> since) const {
+  const std::lock_guard change(ticket_key_);
+  if (SSL_CTX_set_tlsext_ticket_keys(default_.get(), key.data(), std::ssize(key)) == 1) {
+    key_since_ = since;
+  }
+}
+
 void TlsContext::keep_tickets_of(const TlsContext& former) const {
   std::vector<unsigned char> key = room_for_ticket_key(former.default_.get());
-  if (SSL_CTX_get_tlsext_ticket_keys(former.default_.get(), key.data(), std::ssize(key)) == 1 &&
-      SSL_CTX_set_tlsext_ticket_keys(default_.get(), key.data(), std::ssize(key)) == 1) {
-    key_since_ = former.key_since_;
+  std::optional<TimePoint> since;
+  bool is_known = false;
+  {
+    const std::lock_guard turn(former.turn_);
+    is_known =
+        SSL_CTX_get_tlsext_ticket_keys(former.default_.get(), key.data(), std::ssize(key)) == 1;
+    since = former.key_since_;
+  }
+  if (is_known) {
+    const std::lock_guard turn(turn_);
+    set_ticket_key(key, since);
   }
   OPENSSL_cleanse(key.data(), key.size());
 }
 
 void TlsContext::renew_tickets(TimePoint now) const {
+  const std::lock_guard turn(turn_);
   if (!key_since_) {
     key_since_ = now;
   }
@@ -251,9 +273,8 @@ void TlsContext::renew_tickets(TimePoint now) const {
     return;
   }
   std::vector<unsigned char> key = room_for_ticket_key(default_.get());
-  if (RAND_bytes(key.data(), static_cast<int>(key.size())) == 1 &&
-      SSL_CTX_set_tlsext_ticket_keys(default_.get(), key.data(), std::ssize(key)) == 1) {
-    key_since_ = now;
+  if (RAND_bytes(key.data(), static_cast<int>(key.size())) == 1) {
+    set_ticket_key(key, now);
   }
   OPENSSL_cleanse(key.data(), key.size());
 }

@@ -1,6 +1,7 @@
 // TlsContext — how we speak TLS in one role: protocols, ciphers, certificates, whom we believe.
 // Owns: OpenSSL's contexts; one per set of certificates, found by SNI.
-// Called by: settings (makes it), TlsStream. A reload makes a new one; streams keep theirs.
+// Called by: settings (makes it), TlsStream; any thread. A reload makes a new one; streams keep
+// theirs.
 // Fails: for_server() and for_backend() with an Error in words.
 // TLS 1.2 and 1.3, forward secrecy only; no renegotiation (CVE-2009-3555), no 0-RTT, no
 // compression; ALPN must name `smtp` where a client sends it (ALPACA, CVE-2021-3618). Sessions are
@@ -10,7 +11,10 @@
 
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <shared_mutex>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -52,7 +56,7 @@ class TlsContext {
   // Tickets that `former` gave out are good here as well.
   void keep_tickets_of(const TlsContext& former) const;
   // Before a handshake. Where the key is too old it is forgotten, and with it all tickets: whose
-  // ticket is no longer good shakes hands in full. One thread at a time.
+  // ticket is no longer good shakes hands in full.
   void renew_tickets(TimePoint now) const;
 
  private:
@@ -68,13 +72,23 @@ class TlsContext {
   Result<void> add_names(const std::vector<TlsIdentity>& identities);
   ssl_ctx_st* find(std::string_view server_name) const;
   static int choose(ssl_st* ssl, int* alert, void* self);
+  // For a step of a handshake, which makes and reads tickets: OpenSSL does not expect that their
+  // key is changed meanwhile.
+  std::shared_lock<std::shared_mutex> hold_ticket_key() const;
+  // By whoever has its turn.
+  void set_ticket_key(std::span<unsigned char> key, std::optional<TimePoint> since) const;
 
   Context default_;
   std::vector<Context> others_;
   std::map<std::string, ssl_ctx_st*, std::less<>> by_name_;
   std::string peer_name_;
-  std::string fingerprint_;                     // of all certificates that are shown
-  mutable std::optional<TimePoint> key_since_;  // of the tickets; none: not used yet
+  std::string fingerprint_;  // of all certificates that are shown
+
+  // A handshake passes through turn_; a change of the key stays in it. So the change waits for the
+  // steps that are under way and goes before those that come, which may never leave a gap.
+  mutable std::mutex turn_;
+  mutable std::shared_mutex ticket_key_;        // that of OpenSSL's context
+  mutable std::optional<TimePoint> key_since_;  // of the tickets; none: not used yet. By turn_
 };
 
 }  // namespace smtpguard::net

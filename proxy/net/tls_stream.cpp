@@ -62,6 +62,7 @@ Io TlsStream::shake_hands() {
   if (end_.status != Io::Status::Done) {
     return end_;
   }
+  const auto held = context_->hold_ticket_key();
   ERR_clear_error();
   const int result = SSL_do_handshake(ssl_.get());
   return result == 1 ? Io{} : outcome(result, true);

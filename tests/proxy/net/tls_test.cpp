@@ -6,12 +6,14 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <atomic>
 #include <csignal>
 #include <functional>
 
 #include "proxy/net/tls_context.hpp"
 #include "proxy/net/tls_stream.hpp"
 #include "tests/support/test_certificates.hpp"
+#include "tests/support/threads.hpp"
 
 namespace smtpguard::net {
 namespace {
@@ -362,6 +364,42 @@ TEST(TlsContext, KeepsTheAgeOfTheKeyOverAReload) {
   EXPECT_TRUE(resumes(first, reloaded, [&] { reloaded->renew_tickets(start); }));
   EXPECT_FALSE(resumes(first, reloaded,
                        [&] { reloaded->renew_tickets(start + TlsContext::kTicketKeyLife); }));
+}
+
+TEST(TlsContext, RenewsTheKeyOnceHoweverManyThreadsFindItTooOld) {
+  std::signal(SIGPIPE, SIG_IGN);
+  const auto context = server_with({ecdsa(), rsa()});
+  TimePoint now{};
+  context->renew_tickets(now);
+  for (int life = 0; life < 20; ++life) {
+    now += TlsContext::kTicketKeyLife;
+    std::atomic<std::size_t> resumed = 0;
+    test::in_threads([&](std::size_t /*number*/) {
+      context->renew_tickets(now);
+      resumed += resumes(context, context, [&] { context->renew_tickets(now); }) ? 1U : 0U;
+    });
+    EXPECT_EQ(resumed, test::kThreads);
+  }
+}
+
+TEST(TlsContext, ShakesHandsInSeveralThreadsWhileItsKeyChanges) {
+  std::signal(SIGPIPE, SIG_IGN);
+  const auto context = server_with({ecdsa(), rsa()});
+  const auto client_context = client_for({});
+  std::atomic<std::size_t> done = 0;
+  constexpr std::size_t kRounds = 40;
+  test::in_threads([&](std::size_t number) {
+    for (std::size_t round = 1; round <= kRounds; ++round) {
+      if (number == 0) {
+        context->keep_tickets_of(*server_with({ecdsa()}));
+      }
+      context->renew_tickets(TimePoint{} + round * TlsContext::kTicketKeyLife);
+      const Pair pair(context, client_context);
+      done += pair.outcome.server.status == Status::Done ? 1U : 0U;
+    }
+  });
+  EXPECT_EQ(done, test::kThreads * kRounds);
+  EXPECT_TRUE(resumes(context, context));
 }
 
 TEST(TlsContext, BelievesABackendOfItsAuthorityAndNameOnly) {
