@@ -54,7 +54,7 @@ bool Listener::accept_some() {
   for (int i = 0; i < kAcceptsInARow; ++i) {
     net::asio::ip::tcp::endpoint peer;
     net::ErrorCode error;
-    EventLoop& loop = next_();
+    EventLoop& loop = turn_.loop();
     net::Socket socket(loop.io());
     acceptor_.accept(socket, peer, error);
     if (is_exhaustion(error)) {
@@ -74,6 +74,7 @@ bool Listener::accept_some() {
     }
     socket.native_non_blocking(true, error);
     socket.set_option(net::asio::ip::tcp::no_delay(true), error);
+    turn_.pass();
     if (!hand_over(loop, std::move(socket), net::to_endpoint(peer))) {
       return false;
     }

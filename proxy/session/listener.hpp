@@ -4,22 +4,22 @@
 // 100 ms at a time and says so at most once a minute.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <utility>
 
 #include "proxy/net/tcp.hpp"
 #include "proxy/session/event_loop.hpp"
+#include "proxy/session/turn.hpp"
 
 namespace smtpguard::session {
 
 class Listener {
  public:
-  // `next`: which loop the next client is for. `home`: the loop that accepts.
-  Listener(EventLoop& home, std::function<EventLoop&()> next,
-           std::shared_ptr<const ListenerSettings> settings, net::Acceptor acceptor)
+  // `home`: the loop that accepts. Both loop and turn outlive it.
+  Listener(EventLoop& home, Turn& turn, std::shared_ptr<const ListenerSettings> settings,
+           net::Acceptor acceptor)
       : home_(home),
-        next_(std::move(next)),
+        turn_(turn),
         settings_(std::move(settings)),
         acceptor_(std::move(acceptor)) {}
 
@@ -59,7 +59,7 @@ class Listener {
   bool hand_over(EventLoop& loop, net::Socket socket, const Endpoint& client);
 
   EventLoop& home_;
-  std::function<EventLoop&()> next_;
+  Turn& turn_;
   std::shared_ptr<const ListenerSettings> settings_;
   net::Acceptor acceptor_;
   TimePoint complained_{};

@@ -3,9 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/post.hpp>
 #include <chrono>
 #include <exception>
 #include <list>
@@ -63,12 +61,14 @@ Worker::Worker(const Books& books, const std::shared_ptr<const RuntimeConfig>& c
                books.ledger, list_watch_,
                spf_book_,    [this] { home().post([this] { learn_capabilities(); }); }},
       loops_(make_loops(commons_, config, dns_settings, loops)),
+      turn_(home()),
       list_watch_(home().name_servers(), home().dns_loop(), books.log.daemon()),
       spf_book_(home().name_servers(), home().dns_loop(),
                 [&daemon = books.log.daemon()](std::string_view domain, std::string_view trouble) {
                   tell_spf(daemon, domain, trouble);
                 }),
       learning_(home().wheel()),
+      pause_(io().get_executor()),
       memory_ceiling_(
           home().wheel(), commons_.admission, books.log.daemon(),
           [this] { return to_number(config_->limits.memory); },
@@ -93,19 +93,11 @@ Worker::~Worker() {
 Listener Worker::make_listener(std::shared_ptr<const ListenerSettings> settings,
                                net::Descriptor listening) {
   auto acceptor = net::make_acceptor(io(), settings->address, std::move(listening));
-  return {home(), [this]() -> EventLoop& { return next_loop(); }, std::move(settings),
-          std::move(acceptor)};
+  return {home(), turn_, std::move(settings), std::move(acceptor)};
 }
 
 void Worker::listen(std::shared_ptr<const ListenerSettings> settings, net::Descriptor listening) {
   listeners_.push_back(make_listener(std::move(settings), std::move(listening)));
-}
-
-// In turn: a storm meets every loop with its share, and nobody waits for what a loop says of its
-// load.
-EventLoop& Worker::next_loop() {
-  dealt_ = (dealt_ + 1) % (threads_.size() + 1);
-  return *loops_[dealt_];
 }
 
 void Worker::everywhere(const std::function<void(EventLoop&)>& task) {
@@ -184,6 +176,7 @@ void Worker::serve(Listener& listener) {
       commons_.log.crash("a listener", text_of(crash).c_str());
       recover();
     }
+    home().end_if_done();
   });
 }
 
@@ -214,26 +207,29 @@ std::optional<std::uint64_t> Worker::memory_of_clients() const {
 
 // Each loop its share, since clients were dealt out evenly.
 void Worker::send_away(std::size_t at_most) {
-  const std::size_t share = (at_most + threads_.size()) / (threads_.size() + 1);
+  const std::size_t share = (at_most + turn_.loops() - 1) / turn_.loops();
   everywhere([share](EventLoop& loop) { loop.send_away(share); });
 }
 
 void Worker::learn_capabilities() {
-  if (std::exchange(is_learning_, true)) {
+  if (is_stopping() || std::exchange(is_learning_, true)) {
     return;
   }
-  net::asio::co_spawn(io(), learn(), [this](const std::exception_ptr& crash) {
-    is_learning_ = false;
-    if (crash) {
-      commons_.log.crash("the probe of the backend", text_of(crash).c_str());
-    }
-    home().end_if_done();
-  });
+  try {
+    net::asio::co_spawn(io(), learn(), [this](const std::exception_ptr& crash) {
+      is_learning_ = false;
+      if (crash) {
+        commons_.log.crash("the probe of the backend", text_of(crash).c_str());
+      }
+      home().end_if_done();
+    });
+  } catch (...) {
+    is_learning_ = false;  // nobody would ever end it
+    throw;
+  }
 }
 
 net::Awaitable<void> Worker::learn() {
-  net::asio::basic_waitable_timer<SteadyClock, net::asio::wait_traits<SteadyClock>, net::Executor>
-      pause(io().get_executor());
   const smtp::Question question;  // Learn
   while (!is_stopping()) {
     // A reload may name other backends meanwhile.
@@ -244,8 +240,8 @@ net::Awaitable<void> Worker::learn() {
     }
     const auto due = commons_.backends.due(addresses, SteadyClock::now());
     if (!due) {
-      pause.expires_after(kLearnEvery);
-      [[maybe_unused]] const auto outcome = co_await pause.async_wait(net::kUseTuple);
+      pause_.expires_after(kLearnEvery);
+      [[maybe_unused]] const auto outcome = co_await pause_.async_wait(net::kUseTuple);
       continue;
     }
     BackendSettings probed = config->backend;
@@ -268,8 +264,8 @@ net::Awaitable<void> Worker::learn() {
     if (reply.is_positive() || is_stopping() || !is_asked_again) {
       continue;
     }
-    pause.expires_after(kLearnEvery);
-    [[maybe_unused]] const auto outcome = co_await pause.async_wait(net::kUseTuple);
+    pause_.expires_after(kLearnEvery);
+    [[maybe_unused]] const auto outcome = co_await pause_.async_wait(net::kUseTuple);
   }
 }
 
@@ -285,6 +281,7 @@ void Worker::start_threads() {
         });
       });
       ++running_;
+      turn_.add(loop);
     }
   } catch (const std::system_error& error) {
     commons_.log.daemon().warning(
@@ -296,7 +293,7 @@ void Worker::start_threads() {
 
 void Worker::run() {
   start_threads();
-  home().run([this] { recover(); }, [this] { return is_stopping() && running_ == 0; });
+  home().run([this] { recover(); }, [this] { return has_ended(); });
   for (std::thread& thread : threads_) {
     thread.join();
   }
@@ -342,11 +339,19 @@ void Worker::look_on(std::size_t loop, std::size_t at_most, std::shared_ptr<Sess
   });
 }
 
-void Worker::close_listeners() {
+void Worker::close_doors() {
   for (Listener& listener : listeners_) {
     listener.close();
   }
   learning_.abort();
+  pause_.cancel();
+}
+
+// Nothing of this thread or of another one refers to anything here any more.
+bool Worker::has_ended() const {
+  return is_stopping() && running_ == 0 && !is_learning_ &&
+         std::none_of(listeners_.begin(), listeners_.end(),
+                      [](const Listener& listener) { return listener.is_running(); });
 }
 
 void Worker::retire() {
@@ -354,7 +359,7 @@ void Worker::retire() {
     return;
   }
   is_retiring_ = true;
-  close_listeners();
+  close_doors();
   retired_at_ = SteadyClock::now();
   wheel().arm(patience_, retired_at_);
 }
@@ -363,7 +368,7 @@ void Worker::stop_gently() {
   if (std::exchange(is_stopping_, true)) {
     return;
   }
-  close_listeners();
+  close_doors();
   wheel().arm(patience_, SteadyClock::now() + drain_time());
   everywhere([](EventLoop& loop) { loop.stop_gently(); });
 }

@@ -5,6 +5,7 @@
 // Fails: an exception ends the session, visitor or handler that it left; it is logged and counted.
 #pragma once
 
+#include <boost/asio/basic_waitable_timer.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -21,6 +22,7 @@
 #include "proxy/session/list_watch.hpp"
 #include "proxy/session/listener.hpp"
 #include "proxy/session/memory_ceiling.hpp"
+#include "proxy/session/turn.hpp"
 
 namespace smtpguard::session {
 
@@ -85,6 +87,9 @@ class Worker {
   void look_at_sessions(std::size_t at_most, Seen done);
 
  private:
+  using Timer = net::asio::basic_waitable_timer<SteadyClock, net::asio::wait_traits<SteadyClock>,
+                                                net::Executor>;
+
   class Patience final : public net::DeadlineWheel::Entry {
    public:
     explicit Patience(Worker& worker) : worker_(worker) {}
@@ -95,7 +100,6 @@ class Worker {
   };
 
   EventLoop& home() { return *loops_.front(); }
-  EventLoop& next_loop();
   void start_threads();
   // In each loop: here at once, in the others soon.
   void everywhere(const std::function<void(EventLoop&)>& task);
@@ -106,28 +110,31 @@ class Worker {
   std::optional<std::uint64_t> memory_of_clients() const;
   void recover();
   void watch_lists();
+  bool has_ended() const;
   Listener make_listener(std::shared_ptr<const ListenerSettings> settings,
                          net::Descriptor listening);
   Listener* find_listener(const Endpoint& address);
   Milliseconds drain_time() const { return drain_time_.value_or(config_->limits.drain_timeout); }
-  void close_listeners();
+  // No more clients, no more questions to the backends.
+  void close_doors();
   void end_of_patience();
   net::Awaitable<void> learn();
 
   std::shared_ptr<const RuntimeConfig> config_;
   Commons commons_;
   std::vector<std::unique_ptr<EventLoop>> loops_;
+  Turn turn_;  // of those that have a thread
   ListWatch list_watch_;
   dns::SpfBook spf_book_;
   std::list<Listener> listeners_;
   net::SocketWait learning_;
+  Timer pause_;  // between two looks at the backends
   Patience patience_{*this};
   MemoryCeiling memory_ceiling_;
   std::optional<Milliseconds> drain_time_;
   TimePoint retired_at_{};
   std::vector<std::thread> threads_;  // of all loops but the first
   std::size_t running_ = 0;           // of them
-  std::size_t dealt_ = 0;
   bool is_learning_ = false;
   bool is_retiring_ = false;
   bool is_stopping_ = false;

@@ -65,7 +65,9 @@ class Guard:
     """listeners: [(host, port)]. Further TOML goes in by section: sections={"limits": {"commands": "5"}}; values are
     TOML text, so strings carry their quotes. listener_keys are put into every [[listener]]."""
 
-    def __init__(self, suite, name, listeners, backend, identity="proxy-v2", sections=None, listener_keys=None):
+    def __init__(self, suite, name, listeners, backend, identity="proxy-v2", sections=None, listener_keys=None,
+                 event_loops=EVENT_LOOPS):
+        self.event_loops = event_loops
         self.binary = suite.binary
         self.folder = os.path.join(suite.work, name)
         os.makedirs(self.folder, exist_ok=True)
@@ -91,7 +93,7 @@ class Guard:
         for table, keys in sections.items():
             tables.setdefault(table, {}).update(keys)
         text = 'hostname = "mx.example.net"\n'
-        text += f"event_loops = {EVENT_LOOPS}\n"
+        text += f"event_loops = {self.event_loops}\n"
         for listener in self.listeners:
             text += f'\n[[listener]]\naddress = "{at(listener)}"\n'
             text += "".join(f"{key} = {value}\n" for key, value in listener_keys.items())
