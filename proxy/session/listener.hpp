@@ -18,10 +18,7 @@ class Listener {
   // `home`: the loop that accepts. Both loop and turn outlive it.
   Listener(EventLoop& home, Turn& turn, std::shared_ptr<const ListenerSettings> settings,
            net::Acceptor acceptor)
-      : home_(home),
-        turn_(turn),
-        settings_(std::move(settings)),
-        acceptor_(std::move(acceptor)) {}
+      : home_(home), turn_(turn), settings_(std::move(settings)), acceptor_(std::move(acceptor)) {}
 
   net::Awaitable<void> run();
   // False once run()'s coroutine is gone, however it ended: then it must be run again.

@@ -98,7 +98,8 @@ class Direct(Peer):
 class Smtpguard(Peer):
     name = "smtpguard"
 
-    def __init__(self, bench, greet_delay="0s", teaser=True, dns_delay=0, name="smtpguard", lists=LISTS, connections=19_500):
+    def __init__(self, bench, greet_delay="0s", teaser=True, dns_delay=0, name="smtpguard", lists=LISTS, connections=19_500,
+                 event_loops=1):
         super().__init__(bench)
         self.name = name
         self.folder = bench.folder(name)
@@ -107,6 +108,7 @@ class Smtpguard(Peer):
         self.configuration = os.path.join(self.folder, "smtpguard.toml")
         with open(self.configuration, "w") as file:
             file.write(f"""hostname = "mx.example.net"
+event_loops = {event_loops}
 [[listener]]
 address = "{FRONT}:{self.address[1]}"
 [policy.default]

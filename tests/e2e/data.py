@@ -173,7 +173,9 @@ def many_at_once(guard, backend):
     expect(told == [250] * 20, f"answers: {told}")
     # One piece for each that the backend has not taken yet: 64 KiB and what stuffing adds.
     print(f"memory grew by {memory.grown} octets", file=open(guard.folder + "/many_at_once.txt", "w"))
-    expect(memory.grown < 20 * 150_000 + 2_000_000, f"memory grew by {memory.grown} octets")
+    # A sanitizer's own memory grows with it.
+    factor = 3 if guard.log.find("under a sanitizer") else 1
+    expect(memory.grown < factor * (20 * 150_000 + 2_000_000), f"memory grew by {memory.grown} octets")
 
 
 def main():

@@ -13,7 +13,8 @@ from .harness import Failure, expect, wait_until
 SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:exitcode=99",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1:exitcode=99",
-    "TSAN_OPTIONS": "exitcode=99",
+    # What ends by SIGSEGV is to be seen as that.
+    "TSAN_OPTIONS": "exitcode=99:handle_segv=0",
 }
 # How many event loops every smtpguard of a run has.
 EVENT_LOOPS = int(os.environ.get("SMTPGUARD_E2E_EVENT_LOOPS", "1"))

@@ -16,6 +16,10 @@ class Failure(AssertionError):
     """What the test expected did not happen; the text is the reason that is printed."""
 
 
+# How many times as long as usual a case may take: under ThreadSanitizer, for instance.
+SLOWNESS = int(os.environ.get("SMTPGUARD_E2E_SLOWNESS", "1"))
+
+
 class Skip(Exception):
     """The case cannot run here; the text says why."""
 
@@ -76,6 +80,8 @@ class Suite:
         """Runs one case. Returns True if it passed (or was not chosen). always: chosen whatever the pattern."""
         if not always and not self.wants(case):
             return True
+
+        limit *= SLOWNESS
 
         def on_alarm(_signal, _frame):
             raise CaseTimeout(f"took longer than {limit} s")
