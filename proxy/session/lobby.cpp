@@ -227,16 +227,15 @@ bool Lobby::make_room(std::string_view why) {
 void Lobby::tell_stress() {
   const LimitSettings& limits = context_.config->limits;
   const bool is_stressed = context_.admission.is_under_stress(limits);
-  // Of memory its ceiling tells.
-  if (is_stressed == is_stress_told_ || context_.admission.is_short_of_memory()) {
-    return;
+  if (context_.admission.is_short_of_memory()) {
+    return;  // of which its ceiling tells
   }
-  is_stress_told_ = is_stressed;
-  if (is_stressed) {
+  // Each loop has a tarpit of its own; the log is told once for all of them.
+  if (!std::exchange(is_stressed_, is_stressed) && is_stressed) {
     context_.tarpit.let_go();
   }
   if (context_.is_stress_told.exchange(is_stressed) == is_stressed) {
-    return;  // by another loop
+    return;
   }
   if (is_stressed) {
     context_.log.daemon().warning(fmt::format(

@@ -109,7 +109,7 @@ class Lobby {
   std::function<void(Arrival)> begin_session_;
   Visitors visitors_;
   bool is_closed_ = false;
-  bool is_stress_told_ = false;
+  bool is_stressed_ = false;
 };
 
 }  // namespace smtpguard::session

@@ -22,10 +22,12 @@ constexpr std::uint64_t kFreeAgain = 8;
 }  // namespace
 
 std::optional<std::uint64_t> heap_in_use() {
-#if defined(__GLIBC__) && (__GLIBC__ > 2 || __GLIBC_MINOR__ >= 33)
+#if defined(SMTPGUARD_SANITIZED)
+  return std::nullopt;  // its malloc() is another one
+#elif defined(__GLIBC__) && (__GLIBC__ > 2 || __GLIBC_MINOR__ >= 33)
   const struct mallinfo2 info = ::mallinfo2();
   const std::uint64_t used = std::uint64_t{info.uordblks} + info.hblkhd;
-  // Nothing at all: another malloc() stands in for this one (a sanitizer's), and counts elsewhere.
+  // Nothing at all: another malloc() stands in for this one, and counts elsewhere.
   return used == 0 ? std::nullopt : std::optional(used);
 #else
   return std::nullopt;
@@ -49,6 +51,11 @@ void MemoryCeiling::look() {
   const std::uint64_t ceiling = ceiling_();
   const bool was_short = admission_.is_short_of_memory();
   const auto used = ceiling == 0 ? std::optional<std::uint64_t>(0) : in_use_();
+  if (!used && !std::exchange(is_blindness_told_, true)) {
+    log_.warning(
+        "limits.memory: this system does not tell how much memory is in use: there is no "
+        "ceiling");
+  }
   if (!used || (ceiling == 0 && !was_short)) {
     return;
   }

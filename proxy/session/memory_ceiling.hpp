@@ -1,7 +1,8 @@
 // MemoryCeiling — keeps what clients take of the worker's heap under limits.memory: once a second
 // it looks, and while it is over the ceiling no stranger comes in, and strangers go: the silent
 // first. Owns: its place in the wheel, and whether it is over.   Called by: Worker; one per worker.
-// Fails: never. Where the system does not tell how much memory is in use there is no ceiling.
+// Fails: never. Where the system does not tell how much memory is in use there is no ceiling, and
+// the log says so.
 #pragma once
 
 #include <cstddef>
@@ -54,6 +55,7 @@ class MemoryCeiling final : private net::DeadlineWheel::Entry {
   Ceiling ceiling_;
   InUse in_use_;
   SendAway send_away_;
+  bool is_blindness_told_ = false;
 };
 
 }  // namespace smtpguard::session

@@ -8,7 +8,7 @@ import socket
 import time
 
 from support.backend import ScriptedBackend
-from support.guard import Guard, fields, free_port
+from support.guard import EVENT_LOOPS, Guard, fields, free_port
 from support.harness import Skip, Suite, expect, wait_until
 from support.smtp_client import RawClient
 
@@ -34,6 +34,18 @@ def heard(client):
     return said.decode()
 
 
+def is_closed(client):
+    """It was sent away: behind what it was told is the end. Takes nothing."""
+    client.setblocking(False)
+    try:
+        told = client.recv(4096, socket.MSG_PEEK)
+        return not told or b"421 " in told
+    except BlockingIOError:
+        return False
+    finally:
+        client.settimeout(15)
+
+
 def deliver(guard):
     with RawClient(guard.address, source=KNOWN) as client:
         client.hello("known.example")
@@ -52,19 +64,16 @@ def full_of_silent(guard, backend):
     before = len(backend.accepted())
     deliver(guard)
     expect(len(backend.accepted()) == before + 1, "the known client's message did not arrive")
-    said = heard(visitors[0])
+    # Each event loop looks among its own, and dealt one of the first to each.
+    gone = wait_until(lambda: [one for one in visitors[:EVENT_LOOPS] if is_closed(one)], "somebody made room")
+    expect(len(gone) == 1, f"{len(gone)} made room for one")
+    said = heard(gone[0])
     expect("421 4.7.0 " in said and "you have said nothing" in said, f"who waited longest heard: {said!r}")
     warning = guard.log.wait_for("connections of at most", mark)
     expect(" 2s " in warning, warning)
-    for visitor in visitors[1:]:
-        visitor.setblocking(False)
-        try:
-            expect(visitor.recv(4096).startswith(b"220-"), "another visitor was sent away")
-        except BlockingIOError:
-            pass
+    expect([one for one in visitors if is_closed(one)] == gone, "another visitor was sent away")
+    for visitor in [late, *visitors]:
         visitor.close()
-    late.close()
-    visitors[0].close()
     wait_until(lambda: len(guard.log.find("event=summary", mark)) >= ROOM + 2, "all have gone")
 
 
@@ -89,6 +98,8 @@ def silent_after_greeting(guard, _backend):
 def over_the_ceiling(guard, backend):
     """Silent visitors take more memory than limits.memory: strangers make room and stay outside, the known go on."""
     mark = guard.log.mark()
+    if guard.log.find("does not tell how much memory is in use"):
+        raise Skip("this build does not tell how much memory is in use")
     visitors = []
     while not guard.log.find("more than limits.memory", mark):
         expect(len(visitors) < MANY, f"{MANY} visitors take less than the ceiling")
@@ -100,7 +111,7 @@ def over_the_ceiling(guard, backend):
     before = len(backend.accepted())
     deliver(guard)
     expect(len(backend.accepted()) == before + 1, "the known client's message did not arrive")
-    said = heard(visitors[0])
+    said = heard(visitors[0])  # each loop sends its first away first
     expect("421 4.7.0 " in said and "too little memory" in said, f"who waited longest heard: {said!r}")
     for visitor in [late, *visitors]:
         visitor.close()

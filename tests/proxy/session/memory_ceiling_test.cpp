@@ -100,7 +100,9 @@ TEST_F(MemoryCeilingTest, ReloadMayTakeItAway) {
 
 TEST_F(MemoryCeilingTest, WhereNobodyCanTellThereIsNone) {
   look_at(std::nullopt);
+  look_at(std::nullopt);
   EXPECT_TRUE(comes_in(Admission::Rank::Stranger));
+  EXPECT_THAT(lines_, ElementsAre(HasSubstr("limits.memory: this system does not tell")));
 }
 
 TEST(HeapInUse, GrowsWithWhatIsTaken) {
