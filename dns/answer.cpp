@@ -5,6 +5,18 @@
 
 namespace smtpguard::dns {
 
+const Records& Answer::found() const {
+  static const Records none;
+  return records_ == nullptr ? none : *records_;
+}
+
+Records& Answer::records() {
+  if (records_.use_count() != 1) {
+    records_ = std::make_shared<Records>(found());
+  }
+  return *records_;
+}
+
 Answer without_records(Outcome outcome, std::chrono::seconds ttl) {
   Answer answer;
   answer.outcome = outcome;
@@ -41,20 +53,20 @@ std::string_view to_string(Outcome outcome) {
 std::string to_string(const Answer& answer) {
   std::string out(to_string(answer.outcome));
   out += " ttl=" + std::to_string(answer.ttl.count());
-  for (const IpAddress& address : answer.addresses) {
+  for (const IpAddress& address : answer.addresses()) {
     out += ' ' + address.to_string();
   }
-  for (const std::string& name : answer.names) {
+  for (const std::string& name : answer.names()) {
     out += ' ' + escape(name);
   }
-  for (const MailExchanger& exchanger : answer.exchangers) {
+  for (const MailExchanger& exchanger : answer.exchangers()) {
     out += ' ' + std::to_string(exchanger.preference) + ':' + escape(exchanger.host);
   }
-  for (const std::string& text : answer.texts) {
+  for (const std::string& text : answer.texts()) {
     out += " \"" + escape(text) + '"';
   }
-  if (answer.unusable > 0) {
-    out += " unusable=" + std::to_string(answer.unusable);
+  if (answer.unusable() > 0) {
+    out += " unusable=" + std::to_string(answer.unusable());
   }
   return out;
 }

@@ -1,5 +1,5 @@
 // Answer — what the DNS said to a Question, or how it failed to say anything.
-// Owns: its records.   Called by: everybody who asks.   Fails: never.
+// Owns: its records, with its copies.   Called by: everybody who asks.   Fails: never.
 // The ways to get no record are told apart, because they mean different things: NoSuchName and
 // NoData are facts about the name; the others are trouble, never evidence against a client
 // (is_trouble). All records come from strangers: names have passed is_usable_host() and are in
@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,11 +36,8 @@ struct MailExchanger {
   bool operator==(const MailExchanger&) const = default;
 };
 
-struct Answer {
-  Outcome outcome = Outcome::NotAsked;
-  // How long this may be believed; 0 where nothing was said.
-  std::chrono::seconds ttl{0};
-  // Records of the type that was asked for; the other three lists are empty.
+// What was found: records of the type that was asked for; the other three lists are empty.
+struct Records {
   std::vector<IpAddress> addresses;
   std::vector<std::string> names;  // PTR
   std::vector<MailExchanger> exchangers;
@@ -47,7 +45,34 @@ struct Answer {
   // Records that were there but whose host name nobody should use. Found may mean only such ones.
   std::size_t unusable = 0;
 
-  bool operator==(const Answer&) const = default;
+  bool operator==(const Records&) const = default;
+};
+
+// Small, and cheap to copy: the cache and all sessions that asked the same share the records, and
+// most answers have none.
+class Answer {
+ public:
+  Outcome outcome = Outcome::NotAsked;
+  // How long this may be believed; 0 where nothing was said.
+  std::chrono::seconds ttl{0};
+
+  const std::vector<IpAddress>& addresses() const { return found().addresses; }
+  const std::vector<std::string>& names() const { return found().names; }
+  const std::vector<MailExchanger>& exchangers() const { return found().exchangers; }
+  const std::vector<std::string>& texts() const { return found().texts; }
+  std::size_t unusable() const { return found().unusable; }
+
+  // To be filled in; copies of this answer keep theirs.
+  Records& records();
+
+  bool operator==(const Answer& other) const {
+    return outcome == other.outcome && ttl == other.ttl && found() == other.found();
+  }
+
+ private:
+  const Records& found() const;
+
+  std::shared_ptr<Records> records_;  // with copies of this answer; null: there are none
 };
 
 Answer without_records(Outcome outcome, std::chrono::seconds ttl = std::chrono::seconds(0));

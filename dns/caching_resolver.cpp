@@ -25,11 +25,13 @@ CachingResolver::CachingResolver(Resolver& behind, Loop& loop, CacheSettings set
     : behind_(behind),
       loop_(loop),
       settings_(settings),
-      index_(16, Hash{hash}),
+      entries_(16, Hash{hash}),
       flights_(16, Hash{hash}),
       delivery_(loop) {}
 
-CachingResolver::~CachingResolver() = default;
+CachingResolver::~CachingResolver() {
+  forget_all();
+}
 
 LookupHandle CachingResolver::ask(const Question& asked, Sink sink) {
   const Question question = canonical(asked);
@@ -52,18 +54,18 @@ LookupHandle CachingResolver::ask(const Question& asked, Sink sink) {
   return LookupHandle(std::move(lookup));
 }
 
-const CachingResolver::Entry* CachingResolver::find(const Question& question) {
-  const auto found = index_.find(question);
-  if (found == index_.end()) {
+CachingResolver::Entry* CachingResolver::find(const Question& question) {
+  const auto found = entries_.find(question);
+  if (found == entries_.end()) {
     return nullptr;
   }
-  const Entries::iterator entry = found->second;
-  if (entry->expires_at <= loop_.now()) {
+  Entry& entry = found->second;
+  if (entry.expires_at <= loop_.now()) {
     remove(entry);
     return nullptr;
   }
-  entries_.splice(entries_.begin(), entries_, entry);
-  return &*entry;
+  by_use_.splice(by_use_.begin(), by_use_, by_use_.iterator_to(entry));
+  return &entry;
 }
 
 // Those who left are swept out now and then, so that one slow question cannot gather all who come
@@ -93,20 +95,24 @@ void CachingResolver::keep(const Question& question, const Answer& answer) {
   if (time.count() <= 0 || settings_.most_entries == 0) {
     return;
   }
-  if (const auto old = index_.find(question); old != index_.end()) {
+  if (const auto old = entries_.find(question); old != entries_.end()) {
     remove(old->second);
   }
   while (entries_.size() >= settings_.most_entries) {
     ++counts_.evicted;
-    remove(std::prev(entries_.end()));
+    remove(by_use_.back());
   }
-  entries_.push_front({question, answer, loop_.now() + time});
-  index_.emplace(question, entries_.begin());
+  const auto place = entries_.try_emplace(question).first;
+  Entry& entry = place->second;
+  entry.question = &place->first;
+  entry.answer = answer;
+  entry.expires_at = loop_.now() + time;
+  by_use_.push_front(entry);
 }
 
-void CachingResolver::remove(Entries::iterator entry) {
-  index_.erase(entry->question);
-  entries_.erase(entry);
+void CachingResolver::remove(Entry& entry) {
+  by_use_.erase(by_use_.iterator_to(entry));
+  entries_.erase(entries_.find(*entry.question));
 }
 
 std::size_t CachingResolver::waiting() const {
@@ -118,7 +124,7 @@ std::size_t CachingResolver::waiting() const {
 }
 
 void CachingResolver::forget_all() {
-  index_.clear();
+  by_use_.clear();
   entries_.clear();
 }
 

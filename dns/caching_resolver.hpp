@@ -8,10 +8,10 @@
 // A question goes on when all who asked have left: its answer is worth having for the next one.
 #pragma once
 
+#include <boost/intrusive/list.hpp>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <list>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
@@ -69,30 +69,29 @@ class CachingResolver final : public Resolver {
       return static_cast<std::size_t>(hash(question.name) ^ (type * 0x9e3779b97f4a7c15ULL));
     }
   };
-  struct Entry {
-    Question question;
+  struct Entry : boost::intrusive::list_base_hook<> {
+    const Question* question = nullptr;  // its own, in entries_
     Answer answer;
-    TimePoint expires_at;
+    TimePoint expires_at{};
   };
-  using Entries = std::list<Entry>;  // the last used first
   struct Flight {
     LookupHandle handle;
     std::vector<SharedLookup> waiting;
     std::size_t sweep_at = 64;
   };
 
-  const Entry* find(const Question& question);
+  Entry* find(const Question& question);
   void join(Flight& flight, SharedLookup lookup);
   void on_answer(const Question& question, const Answer& answer);
   void keep(const Question& question, const Answer& answer);
-  void remove(Entries::iterator entry);
+  void remove(Entry& entry);
 
   Resolver& behind_;
   Loop& loop_;
   CacheSettings settings_;
   CacheCounts counts_;
-  Entries entries_;
-  std::unordered_map<Question, Entries::iterator, Hash> index_;
+  std::unordered_map<Question, Entry, Hash> entries_;
+  boost::intrusive::list<Entry> by_use_;  // the last used first
   std::unordered_map<Question, Flight, Hash> flights_;
   Delivery delivery_;
 };

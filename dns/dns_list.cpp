@@ -211,14 +211,14 @@ ListAnswer judge_list(const Answer& answer, std::span<const CodePattern> counted
     return judged;
   }
   judged.kind = Kind::NotListed;
-  if (answer.addresses.empty()) {
+  if (answer.addresses().empty()) {
     return judged;  // the usual case
   }
   std::vector<IpAddress> listed;
   std::vector<IpAddress> others;
   std::vector<IpAddress> errors;
   // Sorted: the order of an answer's records changes from one answer to the next.
-  std::vector<IpAddress> codes = answer.addresses;
+  std::vector<IpAddress> codes = answer.addresses();
   std::sort(codes.begin(), codes.end());
   codes.erase(std::unique(codes.begin(), codes.end()), codes.end());
   for (const IpAddress& code : codes) {

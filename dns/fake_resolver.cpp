@@ -63,16 +63,16 @@ std::string key_of(std::string_view name) {
   return canonical({address ? reverse_name(*address) : std::string(name), RecordType::A}).name;
 }
 
-void add_host(std::string_view name, Answer& answer, std::vector<std::string>& hosts) {
+void add_host(std::string_view name, Records& records, std::vector<std::string>& hosts) {
   const std::string host = canonical({std::string(name), RecordType::A}).name;
   if (is_usable_host(host)) {
     hosts.push_back(host);
   } else {
-    ++answer.unusable;
+    ++records.unusable;
   }
 }
 
-bool add_exchangers(const std::vector<std::string_view>& values, Answer& answer) {
+bool add_exchangers(const std::vector<std::string_view>& values, Records& records) {
   if (values.size() % 2 != 0) {
     return false;
   }
@@ -85,30 +85,30 @@ bool add_exchangers(const std::vector<std::string_view>& values, Answer& answer)
     if (values[i + 1] == ".") {
       hosts.emplace_back();
     } else {
-      add_host(values[i + 1], answer, hosts);
+      add_host(values[i + 1], records, hosts);
     }
     for (std::string& host : hosts) {
-      answer.exchangers.push_back({static_cast<std::uint16_t>(*preference), std::move(host)});
+      records.exchangers.push_back({static_cast<std::uint16_t>(*preference), std::move(host)});
     }
   }
   return true;
 }
 
-bool add_values(RecordType type, const std::vector<std::string_view>& values, Answer& answer) {
+bool add_values(RecordType type, const std::vector<std::string_view>& values, Records& records) {
   if (type == RecordType::MX) {
-    return add_exchangers(values, answer);
+    return add_exchangers(values, records);
   }
   for (const std::string_view value : values) {
     if (type == RecordType::PTR) {
-      add_host(value, answer, answer.names);
+      add_host(value, records, records.names);
     } else if (type == RecordType::TXT) {
-      answer.texts.emplace_back(value);
+      records.texts.emplace_back(value);
     } else {
       const auto address = IpAddress::parse(value);
       if (!address || address->is_v4() != (type == RecordType::A)) {
         return false;
       }
-      answer.addresses.push_back(*address);
+      records.addresses.push_back(*address);
     }
   }
   return true;
@@ -172,7 +172,7 @@ std::optional<std::string> FakeAnswers::add_line(std::string_view line) {
   entry.answer.outcome = Outcome::Found;
   entry.answer.ttl = std::chrono::seconds(*ttl);
   entry.after = std::max(entry.after, after);
-  if (!add_values(types.front(), values, entry.answer)) {
+  if (!add_values(types.front(), values, entry.answer.records())) {
     return "not values of type " + std::string(to_string(types.front()));
   }
   return std::nullopt;

@@ -43,7 +43,7 @@ SelfTest judged(EntryKind kind, const Answer& presence, const Answer& absence,
       return {Result::Fails, words_of(told), told.remedy};
     }
   }
-  if (!absence.addresses.empty()) {
+  if (!absence.addresses().empty()) {
     return {Result::Fails,
             "it lists " + std::string(words_of_test_entry(kind)) + ", so probably everybody",
             "see whether the list still exists; take it out"};
@@ -52,7 +52,7 @@ SelfTest judged(EntryKind kind, const Answer& presence, const Answer& absence,
     return unanswered(presence.outcome);
   }
   // Any code will do: lists give their test entries codes of their own.
-  if (presence.addresses.empty()) {
+  if (presence.addresses().empty()) {
     return {Result::Fails,
             "it does not list its test entry " + std::string(words_of_presence_entry(kind)) +
                 ", so probably nobody",
@@ -77,8 +77,8 @@ SelfTest judge_self_test(EntryKind kind, const Answer& presence, const Answer& a
                          std::span<const CodePattern> counted, ListKind list_kind) {
   SelfTest test = judged(kind, presence, absence, counted, list_kind);
   const bool is_error = judge_list(presence, counted, list_kind).kind == ListAnswer::Kind::Error;
-  test.has_listed_entry = !presence.addresses.empty() && !is_error;
-  test.has_unlisted_entry = absence.addresses.empty() && !is_trouble(absence.outcome);
+  test.has_listed_entry = !presence.addresses().empty() && !is_error;
+  test.has_unlisted_entry = absence.addresses().empty() && !is_trouble(absence.outcome);
   return test;
 }
 

@@ -198,24 +198,24 @@ std::string read_text(MessageReader& reader, std::size_t end) {
   return text;
 }
 
-// Adds the record to the answer; false if its data are not what its type says.
-bool add_record(MessageReader reader, const RawRecord& record, RecordType type, Answer& answer) {
+// Adds the record; false if its data are not what its type says.
+bool add_record(MessageReader reader, const RawRecord& record, RecordType type, Records& records) {
   const std::size_t end = record.data + record.length;
   reader.seek(record.data);
   std::optional<std::string> host;
   switch (type) {
     case RecordType::A:
-      answer.addresses.push_back(IpAddress::v4(read_address<4>(reader)));
+      records.addresses.push_back(IpAddress::v4(read_address<4>(reader)));
       break;
     case RecordType::AAAA:
-      answer.addresses.push_back(IpAddress::v6(read_address<16>(reader)));
+      records.addresses.push_back(IpAddress::v6(read_address<16>(reader)));
       break;
     case RecordType::PTR:
       host = to_host(reader.name());
       if (host) {
-        answer.names.push_back(*std::move(host));
+        records.names.push_back(*std::move(host));
       } else {
-        ++answer.unusable;
+        ++records.unusable;
       }
       break;
     case RecordType::MX: {
@@ -223,14 +223,14 @@ bool add_record(MessageReader reader, const RawRecord& record, RecordType type, 
       const WireName name = reader.name();
       host = name.empty() ? std::optional(std::string()) : to_host(name);
       if (host) {
-        answer.exchangers.push_back({preference, *std::move(host)});
+        records.exchangers.push_back({preference, *std::move(host)});
       } else {
-        ++answer.unusable;
+        ++records.unusable;
       }
       break;
     }
     case RecordType::TXT:
-      answer.texts.push_back(read_text(reader, end));
+      records.texts.push_back(read_text(reader, end));
       break;
   }
   return !reader.is_broken() && reader.position() == end;
@@ -274,7 +274,7 @@ Answer follow(const MessageReader& reader, const std::vector<RawRecord>& records
       if (record.type == kCname) {
         alias = alias == nullptr ? &record : alias;
       } else if (record.type == code_of(type) && kept < kMostRecordsKept) {
-        if (!add_record(reader, record, type, answer)) {
+        if (!add_record(reader, record, type, answer.records())) {
           return without_records(Outcome::Malformed);
         }
         ++kept;

@@ -39,7 +39,7 @@ std::string list_name(const IpAddress& address, std::string_view zone, std::size
 std::vector<Question> forward_questions(const IpAddress& address, const Answer& ptr) {
   const RecordType type = address.is_v4() ? RecordType::A : RecordType::AAAA;
   std::vector<Question> questions;
-  for (const std::string& name : ptr.names) {
+  for (const std::string& name : ptr.names()) {
     const Question question = canonical({name, type});
     if (questions.size() < kMostNamesChecked &&
         std::find(questions.begin(), questions.end(), question) == questions.end()) {
@@ -60,7 +60,7 @@ ReverseIdentity confirm(const IpAddress& address, const Answer& ptr,
   const std::vector<Question> questions = forward_questions(address, ptr);
   bool is_doubtful = forwards.size() < questions.size();
   for (std::size_t i = 0; i < std::min(questions.size(), forwards.size()); ++i) {
-    const auto& addresses = forwards[i].addresses;
+    const auto& addresses = forwards[i].addresses();
     if (std::find(addresses.begin(), addresses.end(), address) != addresses.end()) {
       return {Confirmation::Confirmed, questions[i].name};
     }

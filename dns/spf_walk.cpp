@@ -86,7 +86,8 @@ class SpfWalk::Pass {
       return networks;
     }
     std::vector<std::string> records;
-    std::copy_if(answer->texts.begin(), answer->texts.end(), std::back_inserter(records), is_spf);
+    std::copy_if(answer->texts().begin(), answer->texts().end(), std::back_inserter(records),
+                 is_spf);
     if (records.size() != 1) {
       fail(fmt::format("{} has {} SPF record", escape(domain),
                        records.empty() ? "no" : "more than one"));
@@ -160,10 +161,10 @@ class SpfWalk::Pass {
     if (answer == nullptr) {
       return;
     }
-    const std::size_t count = std::min(answer->exchangers.size(), kMostSpfExchangers);
+    const std::size_t count = std::min(answer->exchangers().size(), kMostSpfExchangers);
     for (std::size_t i = 0; i < count; ++i) {
-      if (!answer->exchangers[i].host.empty()) {
-        gather_host(answer->exchangers[i].host, term, gathered);
+      if (!answer->exchangers()[i].host.empty()) {
+        gather_host(answer->exchangers()[i].host, term, gathered);
       }
     }
   }
@@ -174,7 +175,7 @@ class SpfWalk::Pass {
       if (answer == nullptr) {
         continue;
       }
-      for (const IpAddress& address : answer->addresses) {
+      for (const IpAddress& address : answer->addresses()) {
         const int length = address.is_v4() ? term.length4 : term.length6;
         add({address.prefix(length), length}, term.passes, gathered);
       }

@@ -84,7 +84,7 @@ bool can_be_asked(const std::string& domain) {
 }
 
 bool has_null_mx(const dns::Answer& mx) {
-  return mx.unusable == 0 && mx.exchangers.size() == 1 && mx.exchangers.front().host.empty();
+  return mx.unusable() == 0 && mx.exchangers().size() == 1 && mx.exchangers().front().host.empty();
 }
 
 class Envelope final : public Filter {

@@ -207,8 +207,8 @@ bool says_no_name(const dns::Answer* answer) {
 
 // A null MX (RFC 7505) leads nowhere.
 bool leads_somewhere(const dns::Answer& mx) {
-  return mx.unusable > 0 ||
-         std::any_of(mx.exchangers.begin(), mx.exchangers.end(),
+  return mx.unusable() > 0 ||
+         std::any_of(mx.exchangers().begin(), mx.exchangers().end(),
                      [](const auto& exchanger) { return !exchanger.host.empty(); });
 }
 

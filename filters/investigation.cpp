@@ -27,13 +27,11 @@ void Investigation::on_answer(const dns::Question& question, const dns::Answer& 
   facts_.dns.answer(question, answer);
   awaited_ -= is_awaited ? 1U : 0U;
   ask_what_follows(deadline);
-  if (on_each_answer_) {
-    on_each_answer_();
-  }
   forget_if_all_answered();
   // A late answer may save a client for whom somebody waits all the same.
-  if (on_answers_ && (is_awaited ? is_complete() : is_all_answered())) {
-    on_answers_();
+  const bool is_enough = is_awaited ? is_complete() : is_all_answered();
+  if (on_news_) {
+    on_news_(is_enough ? News::Complete : News::Answer);
   }
 }
 

@@ -4,6 +4,7 @@
 // No timer of its own: the owner, who waits anyway, calls look() when its time is up.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <vector>
 
@@ -16,8 +17,7 @@ namespace smtpguard::filters {
 
 class Investigation {
  public:
-  // Chain, facts and resolver outlive it. `on_answers`: it is complete; called from the event loop,
-  // never inside pursue() or look().
+  // Chain, facts and resolver outlive it.
   Investigation(const Chain& chain, SessionFacts& facts, dns::Resolver& resolver,
                 Milliseconds budget)
       : chain_(chain), facts_(facts), resolver_(resolver), budget_(budget) {}
@@ -25,12 +25,13 @@ class Investigation {
   Investigation& operator=(const Investigation&) = delete;
   ~Investigation() = default;
 
-  void call_when_answered(std::function<void()> on_answers) { on_answers_ = std::move(on_answers); }
-
-  // One was answered, and what follows from it was asked; otherwise as above.
-  void call_with_each_answer(std::function<void()> on_each) {
-    on_each_answer_ = std::move(on_each);
-  }
+  // A question was answered, and what follows from it was asked; called from the event loop, never
+  // inside pursue() or look().
+  enum class News : std::uint8_t {
+    Answer,
+    Complete,  // and with it there is something to go on with: see is_complete()
+  };
+  void call_with_news(std::function<void(News)> on_news) { on_news_ = std::move(on_news); }
 
   // The facts have changed (a client, a HELO, a sender): asks what follows from them. These
   // questions, and what follows from their answers, have until `now` + budget; those of an earlier
@@ -61,8 +62,7 @@ class Investigation {
   SessionFacts& facts_;
   dns::Resolver& resolver_;
   Milliseconds budget_;
-  std::function<void()> on_answers_;
-  std::function<void()> on_each_answer_;
+  std::function<void(News)> on_news_;
   std::vector<Asked> asked_;  // empty when all is answered
   std::size_t awaited_ = 0;   // of these, that are open
 };

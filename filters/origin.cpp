@@ -110,7 +110,7 @@ Origin origin_of(const OriginSources* sources, const SessionFacts& facts) {
     return {Origin::State::Open, {}, {}};
   }
   return dns::is_trouble(answer->outcome) ? Origin{}
-                                          : read_cymru(answer->texts, facts.client.address);
+                                          : read_cymru(answer->texts(), facts.client.address);
 }
 
 Origin read_cymru(const std::vector<std::string>& texts, const IpAddress& client) {

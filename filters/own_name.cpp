@@ -36,7 +36,7 @@ OwnName own_name_of(const SessionFacts& facts) {
   if (answer == nullptr) {
     return OwnName::Open;
   }
-  const auto& addresses = answer->addresses;
+  const auto& addresses = answer->addresses();
   return std::find(addresses.begin(), addresses.end(), client) == addresses.end() ? OwnName::No
                                                                                   : OwnName::Yes;
 }

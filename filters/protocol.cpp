@@ -96,7 +96,7 @@ class Protocol final : public Filter {
     const Misbehaviour& seen = facts.misbehaviour;
     tell(findings, kNonSmtp, seen.foreign.has_value(),
          [&] { return fmt::format("{}: {}", seen.foreign->name, seen.foreign->bytes); });
-    tell(findings, kMessageLine, !seen.message_line.empty(), [&] { return seen.message_line; });
+    tell(findings, kMessageLine, seen.message_line.has_value(), [&] { return *seen.message_line; });
     tell(findings, kUnknownCommands, seen.unknown_commands > settings_.unknown_commands,
          [&] { return fmt::format("more than {} lines", settings_.unknown_commands); });
     tell(findings, kControlBytes, seen.control_bytes != 0,
@@ -107,7 +107,7 @@ class Protocol final : public Filter {
 
   bool may_end_session(const SessionFacts& facts) const override {
     const Misbehaviour& seen = facts.misbehaviour;
-    return seen.foreign.has_value() || !seen.message_line.empty() ||
+    return seen.foreign.has_value() || seen.message_line.has_value() ||
            seen.unknown_commands > settings_.unknown_commands;
   }
 

@@ -44,9 +44,9 @@ ReverseNames reverse_names_of(const SessionFacts& facts) {
   names.is_complete = true;
   for (const dns::Question& question : dns::forward_questions(client, *ptr)) {
     const dns::Answer* answer = facts.dns.find(question.name, question.type);
-    const bool leads_back = answer != nullptr &&
-                            std::find(answer->addresses.begin(), answer->addresses.end(), client) !=
-                                answer->addresses.end();
+    const bool leads_back =
+        answer != nullptr && std::find(answer->addresses().begin(), answer->addresses().end(),
+                                       client) != answer->addresses().end();
     (leads_back ? names.confirmed : names.others).push_back(question.name);
     names.is_complete = names.is_complete && answer != nullptr && !dns::is_trouble(answer->outcome);
   }

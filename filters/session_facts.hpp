@@ -44,7 +44,7 @@ struct Misbehaviour {
   std::uint32_t helo_changes = 0;      // HELO or EHLO with another name than before
   Rare<ForeignProtocol> foreign;
   // A header line of a message came as a command: the client went on after a refused DATA.
-  std::string message_line;
+  Rare<std::string> message_line;
 
   bool operator==(const Misbehaviour&) const = default;
 };

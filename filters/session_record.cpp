@@ -71,7 +71,7 @@ SessionClass classify(const SessionFacts& facts, const SessionRecord& record) {
     return SessionClass::Scanner;
   }
   if (facts.misbehaviour.foreign || record.ending == Ending::Abuse ||
-      !facts.misbehaviour.message_line.empty()) {
+      facts.misbehaviour.message_line) {
     return SessionClass::Abuse;
   }
   if (facts.misbehaviour.early != 0) {

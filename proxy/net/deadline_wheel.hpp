@@ -29,6 +29,8 @@ class DeadlineWheel {
 
     bool is_armed() const { return is_linked(); }
     void disarm() { unlink(); }
+    // As it was armed last.
+    TimePoint deadline() const { return deadline_; }
 
    private:
     friend class DeadlineWheel;

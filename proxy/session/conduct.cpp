@@ -111,20 +111,20 @@ void learn_from_bad_line(const BadLine& line, filters::Misbehaviour& seen) {
     return;
   }
   ++seen.unknown_commands;
-  if (learn_from_bytes(line.text, seen) || !seen.message_line.empty()) {
+  if (learn_from_bytes(line.text, seen) || seen.message_line) {
     return;
   }
   // Of a message only the name of the field is told: its text is the recipient's alone.
   const std::string_view name = field_name(line.text);
   if (line.is_after_refused_data) {
-    seen.message_line = name.empty() ? "text behind a refused DATA" : name;
+    seen.message_line = std::string(name.empty() ? "text behind a refused DATA" : name);
   } else if (is_well_known_field(name)) {
-    seen.message_line = name;
+    seen.message_line = std::string(name);
   }
 }
 
 std::string for_log(const BadLine& line, const filters::Misbehaviour& seen) {
-  if (line.verb == smtp::Verb::Unknown && !seen.message_line.empty()) {
+  if (line.verb == smtp::Verb::Unknown && seen.message_line) {
     return std::string(kText);
   }
   // Who takes no answer to AUTH goes on with name and password.

@@ -5,12 +5,12 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "conf/base/rare.hpp"
 #include "filters/investigation.hpp"
 #include "filters/judge.hpp"
-#include "filters/memory/identity.hpp"
 #include "filters/session_facts.hpp"
 #include "proxy/session/context.hpp"
 
@@ -47,7 +47,8 @@ struct Inquiry {
   bool has_asked = false;   // the DNS, about the client as such
   bool has_waited = false;  // it was silent as long as it had to be, if it had to be
   bool has_asked_memory_by_name = false;
-  Rare<filters::memory::Identity> identity;  // once its name is known
+  bool is_identified = false;  // its name is known, and with it:
+  Rare<std::string> organisation;
 };
 
 }  // namespace smtpguard::session

@@ -18,6 +18,7 @@ namespace smtpguard::session {
 namespace {
 
 using filters::Ending;
+using News = filters::Investigation::News;
 using namespace std::chrono_literals;
 
 constexpr Milliseconds kProxyHeaderTime = 5s;  // as Postfix's smtpd_upstream_proxy_timeout
@@ -39,17 +40,6 @@ void Lobby::Visitor::cancel() noexcept {
   socket.cancel(ignored);
 }
 
-filters::SessionFacts Lobby::Visitor::facts() const {
-  if (inquiry) {
-    return inquiry->facts;
-  }
-  filters::SessionFacts facts;
-  facts.id = id;
-  facts.client = client;
-  facts.listener = local;
-  return facts;
-}
-
 const GreetingSettings& Lobby::Visitor::greeting() const {
   return inquiry->config->greetings.find(listener->policy)->second;
 }
@@ -66,19 +56,24 @@ Lobby::~Lobby() {
 void Lobby::receive(net::Socket socket, const Endpoint& client,
                     std::shared_ptr<const ListenerSettings> listener) {
   const bool is_front_end = listener->proxy_from.contains(client.address);
-  auto visitor =
-      std::make_unique<Visitor>(std::move(socket), client, std::move(listener), context_.config);
   net::ErrorCode error;
-  const auto local = visitor->socket.local_endpoint(error);
+  const auto local = socket.local_endpoint(error);
   if (error) {
     return;  // connected and left: nothing happened
   }
-  visitor->local = net::to_endpoint(local);
+  filters::SessionFacts facts;
+  facts.id = make_session_id();
+  facts.client = client;
+  facts.listener = net::to_endpoint(local);
+  auto inquiry = std::make_unique<Inquiry>(context_.config, context_.resolver, listener->policy,
+                                           std::move(facts));
+  auto visitor =
+      std::make_unique<Visitor>(std::move(socket), std::move(listener), std::move(inquiry));
   if (is_closed_) {
     return dismiss(std::move(visitor), Ending::Shutdown, "");
   }
   if (!is_front_end) {
-    return admit(std::move(visitor));
+    return admit(std::move(visitor), nullptr);
   }
   // Not counted by Admission until the header has named the client.
   if (context_.visitors >= context_.config->limits.connections) {
@@ -92,7 +87,6 @@ void Lobby::receive(net::Socket socket, const Endpoint& client,
 void Lobby::wait(Held visitor, TimePoint deadline) {
   Visitor& waiting = *visitor;
   waiting.is_expired = false;
-  waiting.deadline = deadline;
   waiting.socket.async_wait(net::Socket::wait_read,
                             [this, &waiting](const net::ErrorCode&) { on_wake(waiting); });
   visitors_.push_back(*visitor.release());
@@ -153,17 +147,18 @@ void Lobby::read_proxy_header(Held visitor) {
   }
   visitor->proxy_header.reset();
   visitor->named = SteadyClock::now();
-  if (!parsed.header.is_local) {
-    visitor->client = parsed.header.source;
-    visitor->local = parsed.header.destination;
+  if (parsed.header.is_local) {
+    return admit(std::move(visitor), nullptr);
   }
-  admit(std::move(visitor));
+  filters::SessionFacts& facts = visitor->inquiry->facts;
+  const Endpoint front_end = std::exchange(facts.client, parsed.header.source);
+  facts.listener = parsed.header.destination;
+  admit(std::move(visitor), &front_end);
 }
 
-void Lobby::admit(Held visitor) {
-  const RuntimeConfig& config = *visitor->config;
-  const bool came_by_front_end = visitor->client != visitor->peer;
-  filters::SessionFacts facts = visitor->facts();
+void Lobby::admit(Held visitor, const Endpoint* front_end) {
+  const RuntimeConfig& config = *visitor->inquiry->config;
+  filters::SessionFacts& facts = visitor->inquiry->facts;
   facts.spf = context_.spf.table();
   facts.standing = config.rules.site.standing_of(facts.client.address, facts.spf.get());
   facts.lists = context_.lists.health();
@@ -171,50 +166,47 @@ void Lobby::admit(Held visitor) {
   facts.is_quiet = filters::is_quiet(config.rules.site.access, facts);
   context_.log.connect(
       facts, filters::look_up(config.rules.site.access, facts.client.address, facts.spf.get()),
-      came_by_front_end ? &visitor->peer : nullptr);
+      front_end);
   const std::string block = block_of(*visitor, facts);
   if (!block.empty()) {
     return dismiss(std::move(visitor), Ending::Blocked, block);
   }
-  visitor->inquiry = std::make_unique<Inquiry>(visitor->config, context_.resolver,
-                                               visitor->listener->policy, std::move(facts));
   recall_address(context_, *visitor->inquiry);
   auto place = find_place(*visitor);
   if (const auto* refusal = std::get_if<Admission::Refusal>(&place)) {
-    visitor->inquiry.reset();  // whom we have no room for is not judged
     return dismiss(std::move(visitor), Ending::Refused, to_string(*refusal));
   }
   visitor->ticket = std::get<Admission::Ticket>(std::move(place));
   tell_stress();
-  const filters::SessionFacts& known = visitor->inquiry->facts;
-  if (known.standing == filters::Standing::Stranger && !known.is_monitor) {
-    const auto too_much = context_.rates.take(Rates::What::Connections, known.client.address,
+  if (facts.standing == filters::Standing::Stranger && !facts.is_monitor) {
+    const auto too_much = context_.rates.take(Rates::What::Connections, facts.client.address,
                                               config.limits.connection_rate, SteadyClock::now());
     if (too_much) {
-      visitor->inquiry.reset();
       return dismiss(std::move(visitor), Ending::Refused, *too_much);
     }
   }
+  visitor->is_admitted = true;
   greet(std::move(visitor));
 }
 
 // When there is no room, silent strangers go first, so that the known always come in.
 std::variant<Admission::Ticket, Admission::Refusal> Lobby::find_place(Visitor& visitor) {
-  const LimitSettings& limits = visitor.config->limits;
+  const LimitSettings& limits = visitor.inquiry->config->limits;
+  const IpAddress& client = visitor.inquiry->facts.client.address;
   const bool is_known = visitor.is_greeted_at_once();
   const auto rank = is_known ? Admission::Rank::Known : Admission::Rank::Stranger;
-  auto place = context_.admission.enter(visitor.client.address, limits, rank);
+  auto place = context_.admission.enter(client, limits, rank);
   const auto* refusal = std::get_if<Admission::Refusal>(&place);
   if (refusal != nullptr && *refusal == Admission::Refusal::Total && is_known &&
       make_room("too many connections, and you have said nothing")) {
-    return context_.admission.enter(visitor.client.address, limits, rank);
+    return context_.admission.enter(client, limits, rank);
   }
   return place;
 }
 
 bool Lobby::make_room(std::string_view why) {
   for (Visitor& visitor : visitors_) {
-    if (visitor.inquiry && visitor.displaced_for.empty() && !visitor.is_greeted_at_once()) {
+    if (visitor.is_admitted && visitor.displaced_for.empty() && !visitor.is_greeted_at_once()) {
       visitor.displaced_for = why;
       visitor.ticket = Admission::Ticket();
       visitor.cancel();
@@ -258,7 +250,7 @@ std::string Lobby::block_of(const Visitor& visitor, const filters::SessionFacts&
   const std::optional<filters::memory::Block> block =
       context_.memory->block_of(facts.client.address, filters::memory::wall_now());
   const filters::NamedPolicy& policy =
-      *visitor.config->rules.policies.find(visitor.listener->policy);
+      *visitor.inquiry->config->rules.policies.find(visitor.listener->policy);
   // What another listener found out by itself does not bind one that only watches.
   const bool is_ours = block && block->author == filters::memory::kOurselves;
   if (!block || (is_ours && !filters::punishes(policy.policy.posture()))) {
@@ -284,13 +276,11 @@ void Lobby::greet(Held visitor) {
   }
   // A visitor that still waits when the early window is over waits for the answers alone. Whose
   // name turns out to be known good waits no longer.
-  inquiry.investigation.call_when_answered([&waiting = *visitor] {
-    if (SteadyClock::now() >= waiting.named + waiting.greeting().greet_delay) {
-      waiting.cancel();
-    }
-  });
-  inquiry.investigation.call_with_each_answer([this, &waiting = *visitor] {
-    if (recall_name(context_, *waiting.inquiry)) {
+  inquiry.investigation.call_with_news([this, &waiting = *visitor](News news) {
+    const bool is_known = recall_name(context_, *waiting.inquiry);
+    const bool is_due = news == News::Complete &&
+                        SteadyClock::now() >= waiting.named + waiting.greeting().greet_delay;
+    if (is_known || is_due) {
       waiting.cancel();
     }
   });
@@ -319,7 +309,7 @@ void Lobby::on_early_window(Held visitor) {
     case net::Io::Status::Broken:
       return dismiss(std::move(visitor), Ending::ClientReset, "before the greeting");
     case net::Io::Status::WouldBlock: {
-      const TimePoint now = visitor->is_expired ? std::max(SteadyClock::now(), visitor->deadline)
+      const TimePoint now = visitor->is_expired ? std::max(SteadyClock::now(), visitor->deadline())
                                                 : SteadyClock::now();
       const TimePoint window_end = visitor->named + visitor->greeting().greet_delay;
       const TimePoint last = visitor->named + visitor->greeting().greet_max;
@@ -366,8 +356,7 @@ void Lobby::send_away_early_talker(Held visitor, std::size_t unread) {
 void Lobby::let_in(Held visitor) {
   Inquiry& inquiry = *visitor->inquiry;
   ask_once(inquiry, visitor->named);
-  inquiry.investigation.call_when_answered(nullptr);
-  inquiry.investigation.call_with_each_answer(nullptr);
+  inquiry.investigation.call_with_news(nullptr);
   if (inquiry.facts.remembered.is_known_good) {
     context_.log.known(inquiry.facts);
   }
@@ -376,7 +365,7 @@ void Lobby::let_in(Held visitor) {
 }
 
 void Lobby::dismiss(Held visitor, Ending ending, std::string_view detail) {
-  const filters::SessionFacts facts = visitor->facts();
+  const filters::SessionFacts& facts = visitor->inquiry->facts;
   filters::SessionRecord record;
   record.began = visitor->began;
   record.ending = ending;
@@ -389,14 +378,14 @@ void Lobby::dismiss(Held visitor, Ending ending, std::string_view detail) {
                          is_stop                     ? "4.3.2"
                          : ending == Ending::Blocked ? "4.7.1"
                                                      : "4.7.0",
-                         fmt::format("{} {} (session {})", visitor->config->hostname,
+                         fmt::format("{} {} (session {})", visitor->inquiry->config->hostname,
                                      is_stop ? "is closing, please try again" : detail, facts.id));
     net::write_some(visitor->socket, reply.to_wire());
     context_.log.reply(facts, nullptr, reply);
   }
   record.asn = filters::to_string(
-      filters::origin_of(visitor->config->rules.site.access.origins.get(), facts));
-  if (visitor->inquiry) {
+      filters::origin_of(visitor->inquiry->config->rules.site.access.origins.get(), facts));
+  if (visitor->is_admitted) {
     record.verdict =
         std::make_unique<const filters::Verdict>(visitor->inquiry->judge.of_client(facts));
     context_.lists.on_session_end(*record.verdict);

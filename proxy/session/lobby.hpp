@@ -47,37 +47,26 @@ class Lobby {
   class Visitor final : public net::DeadlineWheel::Entry,
                         public boost::intrusive::list_base_hook<boost::intrusive::tag<Lobby>> {
    public:
-    Visitor(net::Socket accepted, const Endpoint& from,
-            std::shared_ptr<const ListenerSettings> where,
-            std::shared_ptr<const RuntimeConfig> rules)
-        : socket(std::move(accepted)),
-          peer(from),
-          client(from),
-          listener(std::move(where)),
-          config(std::move(rules)) {}
+    Visitor(net::Socket accepted, std::shared_ptr<const ListenerSettings> where,
+            std::unique_ptr<Inquiry> begun)
+        : socket(std::move(accepted)), listener(std::move(where)), inquiry(std::move(begun)) {}
 
     void on_deadline() noexcept override;
     void cancel() noexcept;
-    // Until there is an inquiry.
-    filters::SessionFacts facts() const;
     const GreetingSettings& greeting() const;
     // Whoever need not show that it waits.
     bool is_greeted_at_once() const;
 
     net::Socket socket;
-    Endpoint peer;    // of the socket
-    Endpoint client;  // the same, or what a trusted front end said
-    Endpoint local;
-    // As of its arrival: a reload gives the listener other settings, and they belong together.
+    // As of its arrival, as the inquiry's configuration: a reload gives the listener other
+    // settings, and they belong together.
     std::shared_ptr<const ListenerSettings> listener;
-    std::shared_ptr<const RuntimeConfig> config;
     TimePoint began = SteadyClock::now();
     TimePoint named = began;  // since when we know who it is: a front end may take its time
-    std::string id = make_session_id();
     std::unique_ptr<std::string> proxy_header;  // while it is being read
     Admission::Ticket ticket;
-    std::unique_ptr<Inquiry> inquiry;  // since admission
-    TimePoint deadline;
+    std::unique_ptr<Inquiry> inquiry;
+    bool is_admitted = false;  // whom we have no room for is not judged
     bool is_expired = false;
     std::string_view displaced_for;  // why it has to go, in words that never end; empty: it has not
   };
@@ -93,8 +82,8 @@ class Lobby {
   void on_wake(Visitor& visitor);
   void look_at(Held visitor);
   void read_proxy_header(Held visitor);
-  // The client's true address is known.
-  void admit(Held visitor);
+  // The client's true address is known; `front_end`: who told it, null if nobody did.
+  void admit(Held visitor, const Endpoint* front_end);
   std::string block_of(const Visitor& visitor, const filters::SessionFacts& facts);
   std::variant<Admission::Ticket, Admission::Refusal> find_place(Visitor& visitor);
   void tell_stress();

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "conf/base/text.hpp"
+#include "filters/memory/identity.hpp"
 #include "filters/memory/memory.hpp"
 #include "filters/sender_origin.hpp"
 
@@ -23,11 +25,17 @@ bool is_asked_for(const Context& context, const Inquiry& inquiry) {
 constexpr float kTrapWeight = 10;
 
 memory::Identity identity_of(Inquiry& inquiry) {
-  if (!inquiry.identity && memory::has_name_answers(inquiry.facts)) {
+  if (!inquiry.is_identified && memory::has_name_answers(inquiry.facts)) {
     const filters::Chain& chain = *inquiry.config->rules.chain;
-    inquiry.identity = memory::identify(inquiry.facts, chain.judge_by("network", inquiry.facts));
+    memory::Identity found =
+        memory::identify(inquiry.facts, chain.judge_by("network", inquiry.facts));
+    inquiry.is_identified = true;
+    if (!found.organisation.empty()) {
+      inquiry.organisation = std::move(found.organisation);
+    }
   }
-  return inquiry.identity ? *inquiry.identity : memory::Identity{inquiry.facts.client.address, {}};
+  return {inquiry.facts.client.address,
+          inquiry.organisation ? *inquiry.organisation : std::string()};
 }
 
 bool is_of_a_list(const filters::Reason& reason) {
@@ -66,7 +74,7 @@ memory::Conduct conduct_of(const Inquiry& inquiry, const filters::SessionRecord&
   conduct.talked_early = seen.early != 0;
   conduct.pipelined = seen.pipelining != 0;
   conduct.spoke_no_smtp = seen.bare_lf != 0 || seen.control_bytes != 0 ||
-                          seen.unknown_commands != 0 || seen.foreign || !seen.message_line.empty();
+                          seen.unknown_commands != 0 || seen.foreign || seen.message_line;
   conduct.counts.accepted = static_cast<float>(record.delivered);
   conduct.counts.refused = is_for_the_past(record) ? 0 : static_cast<float>(record.refused);
   conduct.counts.unknown = static_cast<float>(record.unknown_recipients);

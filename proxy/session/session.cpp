@@ -109,7 +109,11 @@ Session::Session(Context& context, Arrival arrival)
       command_deadline_(SteadyClock::now() + command_time()),
       session_deadline_(arrival.began + config_->limits.session_timeout) {
   record_.began = arrival.began;
-  inquiry_->investigation.call_when_answered([this] { client_.wait().nudge(); });
+  inquiry_->investigation.call_with_news([this](filters::Investigation::News news) {
+    if (news == filters::Investigation::News::Complete) {
+      client_.wait().nudge();
+    }
+  });
   ++context_.sessions;
 }
 
@@ -279,7 +283,8 @@ void Session::tell(const smtp::Note& note) {
     return;
   }
   // What follows DATA is a message, and its text is nobody's business but the recipient's.
-  const bool is_text = note.after == smtp::Verb::Data || !facts_.misbehaviour.message_line.empty();
+  const bool is_text =
+      note.after == smtp::Verb::Data || facts_.misbehaviour.message_line.has_value();
   // What follows AUTH may be name and password.
   const bool may_be_secret = note.after == smtp::Verb::Auth || facts_.misbehaviour.auth != 0;
   const std::string_view shown = is_text || may_be_secret ? std::string_view() : note.bytes;
@@ -318,7 +323,7 @@ void Session::log_reply(const smtp::Action& action) {
     return;
   }
   if (action.is_complaint) {
-    const bool is_text = !facts_.misbehaviour.message_line.empty();
+    const bool is_text = facts_.misbehaviour.message_line.has_value();
     if (!is_text || !std::exchange(is_text_told_, true)) {
       const std::string said = for_log({action.said, dialog_.bad_verb()}, facts_.misbehaviour);
       context_.log.reply(facts_, &said, reply);

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "conf/base/rare.hpp"
 #include "filters/session_record.hpp"
 #include "filters/verdict.hpp"
 #include "proxy/session/backend.hpp"
@@ -146,8 +147,8 @@ class Session : public boost::intrusive::list_base_hook<
   std::shared_ptr<const RuntimeConfig> config_;
   BodySettings body_settings_;
   Admission::Ticket ticket_;
-  std::optional<std::string> message_too_much_;  // of the rates, as of its first recipient
-  filters::SessionFacts& facts_;                 // of the inquiry
+  Rare<std::string> message_too_much_;  // of the rates, as of its first recipient
+  filters::SessionFacts& facts_;        // of the inquiry
   filters::SessionRecord record_;
   Ledger::Entry ledger_entry_;
   ClientChannel client_;

@@ -199,10 +199,16 @@ std::optional<std::string> Session::take_of_rates(bool is_first_recipient) {
       context_.rates.take(Rates::What::Recipients, client, limits.recipient_rate, now);
   if (is_first_recipient) {
     // Of the message, so of all its recipients.
-    message_too_much_ =
-        context_.rates.take(Rates::What::Messages, client, limits.message_rate, now);
+    message_too_much_.reset();
+    if (auto messages =
+            context_.rates.take(Rates::What::Messages, client, limits.message_rate, now)) {
+      message_too_much_ = *std::move(messages);
+    }
   }
-  return too_much ? too_much : message_too_much_;
+  if (too_much || !message_too_much_) {
+    return too_much;
+  }
+  return *message_too_much_;
 }
 
 void Session::refuse_for_now(const std::string& why) {

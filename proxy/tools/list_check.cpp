@@ -91,7 +91,7 @@ void ask(Asked& asked, const IpAddress& client, dns::ConsoleResolver& resolver,
       {name, dns::RecordType::A}, [&asked, &resolver, name, began](const auto& answer) {
         asked.listing = answer;
         asked.took = std::chrono::duration_cast<Milliseconds>(SteadyClock::now() - began);
-        if (!answer.addresses.empty()) {
+        if (!answer.addresses().empty()) {
           asked.handles.push_back(resolver.ask({name, dns::RecordType::TXT},
                                                [&asked](const auto& text) { asked.text = text; }));
         }
@@ -132,7 +132,7 @@ ListCheck judge(const Asked& asked, IpAddress::Family family) {
       break;
   }
   if (asked.text) {
-    check.texts = asked.text->texts;
+    check.texts = asked.text->texts();
   }
   if (check.list.is_self_tested) {
     const dns::SelfTest tested = judge_self_test(asked, family);

@@ -50,7 +50,7 @@ TEST(ConsoleResolver, BringsAllAnswersInOneRun) {
   EXPECT_TRUE(got.empty()) << "a sink was called inside ask()";
   EXPECT_TRUE(resolver->run(kLong));
   ASSERT_EQ(got.size(), 3U);
-  EXPECT_EQ(got.front().addresses, std::vector{IpAddress::v4({127, 0, 0, 2})});
+  EXPECT_EQ(got.front().addresses(), std::vector{IpAddress::v4({127, 0, 0, 2})});
 }
 
 TEST(ConsoleResolver, ASinkMayAskAgain) {

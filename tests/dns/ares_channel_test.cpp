@@ -36,7 +36,7 @@ DnsMessage good_reply(const DnsQuery& query) {
 
 Answer good_answer() {
   Answer answer = without_records(Outcome::Found, std::chrono::seconds(60));
-  answer.addresses = {IpAddress::v4({192, 0, 2, 1})};
+  answer.records().addresses = {IpAddress::v4({192, 0, 2, 1})};
   return answer;
 }
 
@@ -150,7 +150,7 @@ TEST_F(AresChannelTest, AsksAgainOverTcpWhenTheAnswerIsTruncated) {
   const auto handle = ask();
   run();
   ASSERT_EQ(got.size(), 1U);
-  EXPECT_EQ(got.front().addresses.size(), 32U);
+  EXPECT_EQ(got.front().addresses().size(), 32U);
   EXPECT_EQ(server.tcp_queries(), 1);
 }
 

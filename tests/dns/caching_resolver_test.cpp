@@ -29,7 +29,7 @@ class StubResolver final : public Resolver {
 
 Answer found(int ttl, const char* address = "192.0.2.1") {
   Answer answer = without_records(Outcome::Found, seconds(ttl));
-  answer.addresses = {IpAddress::parse(address).value()};
+  answer.records().addresses = {IpAddress::parse(address).value()};
   return answer;
 }
 

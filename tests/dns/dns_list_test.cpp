@@ -23,7 +23,7 @@ Answer found(const std::vector<const char*>& codes) {
   Answer answer;
   answer.outcome = Outcome::Found;
   for (const char* code : codes) {
-    answer.addresses.push_back(address(code));
+    answer.records().addresses.push_back(address(code));
   }
   return answer;
 }
@@ -132,7 +132,7 @@ TEST_P(ListAnswers, CountOnlyInsideTheCodes) {
   const Judged& is = GetParam();
   const ListAnswer judged = judge_list(found(is.answered), patterns(is.counted), is.kind);
   EXPECT_EQ(judged.kind, is.expected);
-  EXPECT_EQ(judged.codes, found(is.codes).addresses);
+  EXPECT_EQ(judged.codes, found(is.codes).addresses());
   EXPECT_THAT(std::string(judged.meaning), HasSubstr(is.meaning));
   EXPECT_EQ(judged.meaning.empty(), judged.remedy.empty());
 }
@@ -369,7 +369,7 @@ TEST(ListSelfTest, BelievesTheTestEntries) {
   using Result = SelfTest::Result;
   const auto codes = [](const char* code) {
     Answer answer = without_records(Outcome::Found);
-    answer.addresses = {IpAddress::parse(code).value()};
+    answer.records().addresses = {IpAddress::parse(code).value()};
     return answer;
   };
   const Answer none = without_records(Outcome::NoSuchName);

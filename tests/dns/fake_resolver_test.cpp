@@ -39,19 +39,19 @@ Answer found(int ttl) {
 
 TEST(FakeAnswers, GivesTheRecordsOfEachType) {
   Answer expected = found(300);
-  expected.names = {"mail.example.net"};
-  expected.unusable = 1;
+  expected.records().names = {"mail.example.net"};
+  expected.records().unusable = 1;
   EXPECT_EQ(find("9.2.0.192.in-addr.arpa", RecordType::PTR), expected);
   expected = found(300);
   for (const char* text : {"192.0.2.9", "192.0.2.10", "192.0.2.11"}) {
-    expected.addresses.push_back(IpAddress::parse(text).value());
+    expected.records().addresses.push_back(IpAddress::parse(text).value());
   }
   EXPECT_EQ(find("MAIL.example.net.", RecordType::A), expected);
   expected = found(300);
-  expected.exchangers = {{10, "mail.example.net"}, {0, ""}};
+  expected.records().exchangers = {{10, "mail.example.net"}, {0, ""}};
   EXPECT_EQ(find("example.net", RecordType::MX), expected);
   expected = found(60);
-  expected.texts = {"listed, see #1", "more"};
+  expected.records().texts = {"listed, see #1", "more"};
   EXPECT_EQ(find("9.2.0.192.zen.example", RecordType::TXT), expected);
 }
 

@@ -59,7 +59,7 @@ TEST(ParseAnswer, ReadsAddressesAndTheSmallestTtl) {
   message.answer(test::kTypeA, 300, test::address({192, 0, 2, 1}));
   message.answer(test::kTypeA, 200, test::address({192, 0, 2, 2}));
   Answer expected = found(200);
-  expected.addresses = {ip("192.0.2.1"), ip("192.0.2.2")};
+  expected.records().addresses = {ip("192.0.2.1"), ip("192.0.2.2")};
   EXPECT_EQ(read(message, kAsksA), expected);
 }
 
@@ -68,7 +68,7 @@ TEST(ParseAnswer, ReadsIpv6) {
   DnsMessage message(question);
   message.answer(test::kTypeAaaa, 60, "\x20\x01\x0d\xb8" + Octets(11, '\0') + '\x01');
   Answer expected = found(60);
-  expected.addresses = {ip("2001:db8::1")};
+  expected.records().addresses = {ip("2001:db8::1")};
   EXPECT_EQ(read(message, question), expected);
 }
 
@@ -78,7 +78,7 @@ TEST(ParseAnswer, FollowsAChainOfAliasesInAnyOrder) {
   message.answer(test::wire_name("B.example"), test::kTypeCname, 50, test::wire_name("c.EXAMPLE"));
   message.answer(test::kTypeCname, 300, test::wire_name("b.example"));
   Answer expected = found(50);
-  expected.addresses = {ip("192.0.2.1")};
+  expected.records().addresses = {ip("192.0.2.1")};
   EXPECT_EQ(read(message, kAsksA), expected);
 }
 
@@ -155,8 +155,8 @@ TEST(ParseAnswer, KeepsOnlyHostNamesOfAPtr) {
              9));        // NUL
   add(Octets(1, '\0'));  // the root
   Answer expected = found(300);
-  expected.names = {"mail.example.net"};
-  expected.unusable = 7;
+  expected.records().names = {"mail.example.net"};
+  expected.records().unusable = 7;
   EXPECT_EQ(read(message, kAsksPtr), expected);
 }
 
@@ -166,8 +166,8 @@ TEST(ParseAnswer, ReadsMailExchangersAndTheNullMx) {
   message.answer(test::kTypeMx, 300, test::exchanger(0, ""));
   message.answer(test::kTypeMx, 300, test::exchanger(20, "192.0.2.9"));
   Answer expected = found(300);
-  expected.exchangers = {{10, "mx.example"}, {0, ""}};
-  expected.unusable = 1;
+  expected.records().exchangers = {{10, "mx.example"}, {0, ""}};
+  expected.records().unusable = 1;
   EXPECT_EQ(read(message, kAsksMx), expected);
 }
 
@@ -180,7 +180,7 @@ TEST(ParseAnswer, JoinsAndCutsTexts) {
   }
   message.answer(test::kTypeTxt, 300, huge);
   Answer expected = found(300);
-  expected.texts = {"listed, see\x1b[0m", std::string(kMostTextKept, 'x')};
+  expected.records().texts = {"listed, see\x1b[0m", std::string(kMostTextKept, 'x')};
   EXPECT_EQ(read(message, kAsksTxt), expected);
 }
 
@@ -189,7 +189,7 @@ TEST(ParseAnswer, KeepsNoMoreThanItsBounds) {
   for (int i = 0; i < 1000; ++i) {
     message.answer(test::kTypeA, 300, test::address({192, 0, 2, i % 256}));
   }
-  EXPECT_EQ(read(message, kAsksA).addresses.size(), kMostRecordsKept);
+  EXPECT_EQ(read(message, kAsksA).addresses().size(), kMostRecordsKept);
 }
 
 TEST(ParseAnswer, TakesATtlBeyond31BitsAsZero) {
@@ -292,7 +292,7 @@ TEST(IsUsableHost, WantsADotAndNoAddress) {
 
 TEST(AnswerText, LetsNoHostileByteThrough) {
   Answer answer = found(60);
-  answer.texts = {"x\x1b[2J\r\n"};
+  answer.records().texts = {"x\x1b[2J\r\n"};
   EXPECT_EQ(to_string(answer), R"(found ttl=60 "x\x1B[2J\r\n")");
   EXPECT_EQ(to_string(Question{"a\nb", RecordType::MX}), R"(a\nb MX)");
 }

@@ -14,14 +14,14 @@ IpAddress ip(std::string_view text) {
 
 Answer names(std::vector<std::string> list) {
   Answer answer = without_records(Outcome::Found);
-  answer.names = std::move(list);
+  answer.records().names = std::move(list);
   return answer;
 }
 
 Answer addresses(std::initializer_list<const char*> list) {
   Answer answer = without_records(Outcome::Found);
   for (const char* text : list) {
-    answer.addresses.push_back(ip(text));
+    answer.records().addresses.push_back(ip(text));
   }
   return answer;
 }
@@ -56,7 +56,7 @@ TEST(Confirm, TellsWhatCameOfIt) {
   const Answer gone = without_records(Outcome::NoSuchName);
   const Answer failed = without_records(Outcome::ServerFailure);
   Answer odd = names({});
-  odd.unusable = 1;
+  odd.records().unusable = 1;
   struct Case {
     Answer ptr;
     std::vector<Answer> forwards;

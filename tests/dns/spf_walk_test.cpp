@@ -153,7 +153,8 @@ TEST(SpfWalk, AsksWhatItCanAtOnce) {
   SpfWalk walk("example.org");
   EXPECT_THAT(walk.questions(), ElementsAre(Question{"example.org", RecordType::TXT}));
   Answer answer = without_records(Outcome::Found, std::chrono::seconds(60));
-  answer.texts = {"v=spf1 include:a.example mx include:b.example", "google-site-verification=x"};
+  answer.records().texts = {"v=spf1 include:a.example mx include:b.example",
+                            "google-site-verification=x"};
   walk.answer({"example.org", RecordType::TXT}, answer);
   EXPECT_THAT(walk.questions(), ElementsAre(Question{"a.example", RecordType::TXT},
                                             Question{"example.org", RecordType::MX},

@@ -50,12 +50,13 @@ SessionFacts client(const char* address, const std::string& helo = "") {
 void answer_reverse(SessionFacts& facts, const std::string& name, bool is_confirmed = true) {
   dns::Answer ptr;
   ptr.outcome = dns::Outcome::Found;
-  ptr.names = {name};
+  ptr.records().names = {name};
   const auto& address = facts.client.address;
   facts.dns.answer({dns::reverse_name(address), dns::RecordType::PTR}, ptr);
   dns::Answer forward;
   forward.outcome = dns::Outcome::Found;
-  forward.addresses = {is_confirmed ? address : IpAddress::parse("198.51.100.99").value()};
+  forward.records().addresses = {is_confirmed ? address
+                                              : IpAddress::parse("198.51.100.99").value()};
   for (const dns::Question& question : dns::forward_questions(address, ptr)) {
     facts.dns.answer(question, forward);
   }
@@ -154,7 +155,7 @@ TEST(Access, KnowsAClientByItsAutonomousSystem) {
     want_origin(found.origins.get(), facts, questions);
     dns::Answer answer =
         dns::without_records(text == nullptr ? dns::Outcome::Timeout : dns::Outcome::Found);
-    answer.texts = {text == nullptr ? "" : text};
+    answer.records().texts = {text == nullptr ? "" : text};
     facts.dns.answer(questions.at(0), answer);
     answer_reverse(facts, "mx.bad.example");
     return facts;
@@ -185,10 +186,10 @@ TEST(Access, LetsAPublishedNetworkStandAsAnAllowedOne) {
 SessionFacts with_two_names(dns::Outcome second) {
   SessionFacts facts = client("192.0.2.10");
   dns::Answer ptr = dns::without_records(dns::Outcome::Found);
-  ptr.names = {"a.other.example", "mx.bad.example"};
+  ptr.records().names = {"a.other.example", "mx.bad.example"};
   facts.dns.answer({dns::reverse_name(facts.client.address), dns::RecordType::PTR}, ptr);
   dns::Answer forward = dns::without_records(dns::Outcome::Found);
-  forward.addresses = {facts.client.address};
+  forward.records().addresses = {facts.client.address};
   for (const dns::Question& question : dns::forward_questions(facts.client.address, ptr)) {
     const bool is_first = question.name == "a.other.example";
     const bool is_found = is_first || second == dns::Outcome::Found;

@@ -33,7 +33,9 @@ class InvestigationTest : public testing::Test {
  protected:
   InvestigationTest() {
     facts.client = {IpAddress::parse("203.0.113.9").value(), 40000};
-    investigation.call_when_answered([this] { ++answered; });
+    investigation.call_with_news([this](Investigation::News news) {
+      answered += news == Investigation::News::Complete ? 1 : 0;
+    });
   }
 
   static Rulebook read(const std::string& toml) {
@@ -72,7 +74,7 @@ TEST_F(InvestigationTest, ALaterStageGivesAnEarlierOneNoMoreTime) {
 TEST_F(InvestigationTest, WhatFollowsFromAnAnswerHasTheTimeOfItsStage) {
   investigation.pursue(start);
   dns::Answer ptr = dns::without_records(dns::Outcome::Found);
-  ptr.names = {"mail.sender.net"};
+  ptr.records().names = {"mail.sender.net"};
   resolver.answer(kReverse, ptr);
   ASSERT_EQ(resolver.asked.back().first.name, "mail.sender.net");
   EXPECT_EQ(investigation.deadline(), start + 3s);
@@ -97,7 +99,7 @@ TEST_F(InvestigationTest, AnAnswerThatComesTooLateChangesNothing) {
   investigation.pursue(start);
   investigation.look(start + 3s);
   dns::Answer ptr = dns::without_records(dns::Outcome::Found);
-  ptr.names = {"mail.sender.net"};
+  ptr.records().names = {"mail.sender.net"};
   resolver.answer(kReverse, ptr);
   EXPECT_EQ(facts.dns.find(kReverse, dns::RecordType::PTR)->outcome, dns::Outcome::Timeout);
 }

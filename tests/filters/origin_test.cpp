@@ -97,7 +97,7 @@ TEST(Origin, IsOpenThenKnownOrUnknown) {
   none.dns.answer(questions_of(sources, facts)[0], dns::without_records(dns::Outcome::NoSuchName));
   EXPECT_EQ(origin_of(&sources, none), known({}));
   dns::Answer answer = dns::without_records(dns::Outcome::Found);
-  answer.texts = {"64500 | 192.0.2.0/24 | US | arin |"};
+  answer.records().texts = {"64500 | 192.0.2.0/24 | US | arin |"};
   facts.dns.answer(questions_of(sources, facts)[0], answer);
   EXPECT_EQ(origin_of(&sources, facts), known({64500}));
   EXPECT_EQ(to_string(origin_of(&sources, facts)), "64500");

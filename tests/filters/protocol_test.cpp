@@ -42,7 +42,7 @@ TEST(Protocol, EndsASessionOfAnotherProtocolAtOnceInEveryActingPosture) {
 
 TEST(Protocol, EndsASessionThatSendsAMessageAsCommands) {
   SessionFacts facts = stranger();
-  facts.misbehaviour.message_line = "Subject:";
+  facts.misbehaviour.message_line = std::string("Subject:");
   const Verdict verdict = verdict_of(facts, posture("lenient"));
   EXPECT_EQ(verdict.kind, Verdict::Kind::Drop);
   EXPECT_EQ(verdict.rule, "protocol.message_line");
@@ -106,7 +106,7 @@ TEST(Protocol, MayDropWheneverTheVerdictIsADrop) {
   SessionFacts foreign = calm;
   foreign.misbehaviour.foreign = ForeignProtocol{"HTTP", "GET /"};
   SessionFacts message = calm;
-  message.misbehaviour.message_line = "Subject:";
+  message.misbehaviour.message_line = std::string("Subject:");
   SessionFacts unknown = calm;
   unknown.misbehaviour.unknown_commands = 11;
   for (const char* toml : {"", "[policy.default]\nposture = \"strict\"\n",

@@ -50,10 +50,10 @@ SessionFacts facts_of(const std::string& helo) {
 
 void answer_reverse(SessionFacts& facts, const std::string& name) {
   dns::Answer ptr = dns::without_records(dns::Outcome::Found);
-  ptr.names = {name};
+  ptr.records().names = {name};
   facts.dns.answer({dns::reverse_name(facts.client.address), dns::RecordType::PTR}, ptr);
   dns::Answer forward = dns::without_records(dns::Outcome::Found);
-  forward.addresses = {facts.client.address};
+  forward.records().addresses = {facts.client.address};
   for (const dns::Question& question : dns::forward_questions(facts.client.address, ptr)) {
     facts.dns.answer(question, forward);
   }
@@ -86,7 +86,7 @@ TEST(Rule, LooksAtTheAutonomousSystemOnceItIsKnown) {
     SessionFacts answered = facts;
     dns::Answer answer =
         dns::without_records(text.empty() ? dns::Outcome::ServerFailure : dns::Outcome::Found);
-    answer.texts = {text};
+    answer.records().texts = {text};
     answered.dns.answer(questions[0], answer);
     Findings findings;
     filter->judge(answered, findings);
@@ -144,10 +144,10 @@ TEST(Rule, LooksAtEveryConfirmedName) {
   const auto facts_with = [](dns::Outcome second) {
     SessionFacts facts = facts_of("x");
     dns::Answer ptr = dns::without_records(dns::Outcome::Found);
-    ptr.names = {"a.example.net", "b.friend.example"};
+    ptr.records().names = {"a.example.net", "b.friend.example"};
     facts.dns.answer({dns::reverse_name(facts.client.address), dns::RecordType::PTR}, ptr);
     dns::Answer forward = dns::without_records(dns::Outcome::Found);
-    forward.addresses = {facts.client.address};
+    forward.records().addresses = {facts.client.address};
     for (const dns::Question& question : dns::forward_questions(facts.client.address, ptr)) {
       const bool is_found = question.name == "a.example.net" || second == dns::Outcome::Found;
       facts.dns.answer(question, is_found ? forward : dns::without_records(second));

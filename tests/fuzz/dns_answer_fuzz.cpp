@@ -26,8 +26,8 @@ std::string asked_name(const dns::Bytes& message) {
 }
 
 std::size_t records_of(const dns::Answer& answer) {
-  return answer.addresses.size() + answer.names.size() + answer.exchangers.size() +
-         answer.texts.size() + answer.unusable;
+  return answer.addresses().size() + answer.names().size() + answer.exchangers().size() +
+         answer.texts().size() + answer.unusable();
 }
 
 void check(const dns::Answer& answer, dns::RecordType type) {
@@ -39,18 +39,18 @@ void check(const dns::Answer& answer, dns::RecordType type) {
   test::require(!dns::is_trouble(answer.outcome) || answer.ttl.count() == 0, "trouble has no TTL");
   test::require(answer.outcome != dns::Outcome::NotAsked && answer.outcome != dns::Outcome::Timeout,
                 "an answer is an answer");
-  test::require(answer.addresses.empty() || type == RecordType::A || type == RecordType::AAAA,
+  test::require(answer.addresses().empty() || type == RecordType::A || type == RecordType::AAAA,
                 "addresses only where they were asked for");
-  test::require(answer.names.empty() || type == RecordType::PTR, "names only of a PTR");
-  for (const std::string& name : answer.names) {
+  test::require(answer.names().empty() || type == RecordType::PTR, "names only of a PTR");
+  for (const std::string& name : answer.names()) {
     test::require(dns::is_usable_host(name), "a name of a PTR is a host name");
     test::require(dns::write_query({name, RecordType::A}, 1).has_value(), "and can be asked for");
   }
-  for (const dns::MailExchanger& exchanger : answer.exchangers) {
+  for (const dns::MailExchanger& exchanger : answer.exchangers()) {
     test::require(exchanger.host.empty() || dns::is_usable_host(exchanger.host),
                   "an exchanger is a host name or nothing");
   }
-  for (const std::string& text : answer.texts) {
+  for (const std::string& text : answer.texts()) {
     test::require(text.size() <= dns::kMostTextKept, "texts are bounded");
   }
   const std::string shown = dns::to_string(answer);

@@ -14,16 +14,16 @@ dns::Answer answer_to(const dns::Question& question, std::string_view text, std:
   dns::Answer answer = dns::without_records(dns::Outcome::Found, std::chrono::seconds(60));
   switch (question.type) {
     case dns::RecordType::TXT:
-      answer.texts = {std::string(text)};
+      answer.records().texts = {std::string(text)};
       break;
     case dns::RecordType::MX:
       for (std::uint8_t i = 0; i < count % 32U; ++i) {
-        answer.exchangers.push_back({i, "mx" + std::to_string(i) + ".example.org"});
+        answer.records().exchangers.push_back({i, "mx" + std::to_string(i) + ".example.org"});
       }
       break;
     default:
       for (std::uint8_t i = 0; i < count % 32U; ++i) {
-        answer.addresses.push_back(IpAddress::v4({192, 0, count, i}));
+        answer.records().addresses.push_back(IpAddress::v4({192, 0, count, i}));
       }
   }
   return answer;
