@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "conf/base/clock.hpp"
+#include "conf/base/rare.hpp"
 #include "filters/session_facts.hpp"
 #include "filters/verdict.hpp"
 
@@ -36,6 +37,11 @@ enum class Ending : std::uint8_t {
 };
 std::string_view to_string(Ending ending);
 
+struct BackendTrouble {
+  std::string address;
+  std::string text;
+};
+
 struct SessionRecord {
   TimePoint began{};
   Ending ending = Ending::ClientClosed;
@@ -51,12 +57,12 @@ struct SessionRecord {
   std::uint32_t errors = 0;     // lines that were no good commands
   std::uint32_t commands = 0;
   std::uint64_t message_octets = 0;
-  std::string tls;                    // "TLSv1.3"; empty: plaintext
-  std::string asn;                    // "64500" of the client; empty: not known
-  bool is_starttls_withheld = false;  // its last handshake failed
-  std::uint32_t slowed = 0;           // refusals that it had to wait for
-  std::string backend;                // the endpoint that was used last; empty: none was opened
-  std::string backend_trouble;        // the first trouble with it
+  std::string tls;                       // "TLSv1.3"; empty: plaintext
+  std::string asn;                       // "64500" of the client; empty: not known
+  bool is_starttls_withheld = false;     // its last handshake failed
+  std::uint32_t slowed = 0;              // refusals that it had to wait for
+  std::string backend;                   // the endpoint that was used last; empty: none was opened
+  Rare<BackendTrouble> backend_trouble;  // the last one
   // The hardest of its recipients; if none was judged, that of the client alone.
   std::unique_ptr<const Verdict> verdict;  // on the heap: most of a session none is there
   std::string verdict_about;               // whose it is, "<u@example.org>"; empty: the client's

@@ -213,6 +213,10 @@ Result<Descriptor> open_log_file(const std::string& path) {
   // O_NONBLOCK: a named pipe without a reader must not hold up the start, nor a slow one a session.
   Descriptor file(
       ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0640));
+  if (!file.is_valid() && errno == ENXIO) {
+    return Error{"log file " + escape(path) +
+                 ": nobody reads this named pipe: start its reader before smtpguard"};
+  }
   if (!file.is_valid()) {
     return Error{"log file " + escape(path) + ": open: " + std::generic_category().message(errno)};
   }

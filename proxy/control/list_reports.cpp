@@ -9,6 +9,7 @@
 #include "conf/base/escape.hpp"
 #include "conf/base/text.hpp"
 #include "proxy/control/json_text.hpp"
+#include "proxy/control/words.hpp"
 
 namespace smtpguard::control {
 namespace {
@@ -78,7 +79,7 @@ std::string to_text(const ListsReport& report) {
       fmt::format_to(out, "    {}\n", trouble_in_words(list));
     }
   }
-  fmt::format_to(out, "{} sessions since start", report.sessions);
+  fmt::format_to(out, "{} since start", many(report.sessions, "session"));
   return text;
 }
 

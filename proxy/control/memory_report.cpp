@@ -73,22 +73,27 @@ json::object to_json(const memory::Record& record, memory::Moment now) {
           {"failed_hosts", record.failed_host_count()}};
 }
 
+// A trait that it has shown holds for some time.
+std::string until(memory::Moment end) {
+  return end == memory::Moment{} ? "not seen yet" : "until " + memory::to_string(end);
+}
+
 std::string to_text(const memory::Record& record, memory::Moment now) {
   const memory::Counts counts = record.counts_at(now);
   std::string text = fmt::format(
       "{} {}: {}\n"
       "  seen               {} to {}, forgotten {}\n"
-      "  waits for greeting until {}\n"
-      "  waits for replies  until {}\n"
-      "  speaks SMTP        until {}\n"
+      "  waits for greeting {}\n"
+      "  waits for replies  {}\n"
+      "  speaks SMTP        {}\n"
       "  lately             {:.1f} accepted, {:.1f} refused, {:.1f} unknown recipients, {:.1f} "
       "early, "
       "{:.1f} junk\n",
       to_string(record.key.kind()), record.key.text(), state_of(record, now),
       memory::to_string(record.first_seen), memory::to_string(record.last_seen),
-      memory::to_string(record.expires), memory::to_string(record.holds_until[0]),
-      memory::to_string(record.holds_until[1]), memory::to_string(record.holds_until[2]),
-      counts.accepted, counts.refused, counts.unknown, counts.early, counts.junk);
+      memory::to_string(record.expires), until(record.holds_until[0]), until(record.holds_until[1]),
+      until(record.holds_until[2]), counts.accepted, counts.refused, counts.unknown, counts.early,
+      counts.junk);
   if (record.key.kind() == memory::Key::Kind::Network) {
     text += fmt::format("  hosts that failed  {}\n", record.failed_host_count());
   }

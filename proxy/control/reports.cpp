@@ -10,6 +10,7 @@
 #include "conf/base/escape.hpp"
 #include "conf/base/text.hpp"
 #include "proxy/control/json_text.hpp"
+#include "proxy/control/words.hpp"
 
 namespace smtpguard::control {
 namespace {
@@ -27,20 +28,21 @@ std::string_view state_of(const StatusReport::Backend& backend) {
   return *backend.is_up ? "up" : "down";
 }
 
-std::string_view sentence_of(const StatusReport::Backend& backend) {
+// What is known of one that nobody needs is only as good as it is young.
+std::string sentence_of(const StatusReport::Backend& backend) {
   if (!backend.is_up) {
     return "was not tried yet";
   }
-  return *backend.is_up ? "answers" : "does not answer";
+  const std::string_view state = *backend.is_up ? "answers" : "does not answer";
+  if (!backend.heard_ago) {
+    return std::string(state);
+  }
+  const auto whole = std::chrono::duration_cast<std::chrono::seconds>(*backend.heard_ago);
+  return fmt::format("{}, last heard {} ago", state, format_duration(whole));
 }
 
 std::string_view words_of_state(std::string_view state) {
   return state == "works" ? "not whole" : state;
-}
-
-// "1 session", "2 sessions".
-std::string many(std::uint64_t count, std::string_view what) {
-  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
 }
 
 json::array to_json(const std::vector<DrainingWorker>& workers) {
@@ -63,9 +65,12 @@ json::object to_json(const StatusReport& report) {
   }
   json::array backends;
   for (const StatusReport::Backend& backend : report.backends) {
-    backends.push_back(json::object{{"address", backend.address},
-                                    {"identity", backend.identity},
-                                    {"state", state_of(backend)}});
+    backends.push_back(json::object{
+        {"address", backend.address},
+        {"identity", backend.identity},
+        {"state", state_of(backend)},
+        {"heard_seconds_ago",
+         backend.heard_ago ? json::value(in_seconds(*backend.heard_ago)) : json::value()}});
   }
   return {{"version", report.version},
           {"state", report.state},
@@ -82,6 +87,7 @@ json::object to_json(const StatusReport& report) {
           {"visitors", report.visitors},
           {"slowed", report.slowed},
           {"most_connections", report.most_connections},
+          {"most_memory", report.most_memory},
           {"ended", report.ended},
           {"delivered", report.delivered},
           {"refused", report.refused},
@@ -100,11 +106,14 @@ std::string to_text(const StatusReport& report) {
   std::string text = fmt::format(
       "smtpguard {}, pid {}, worker {}, {} ({})\n"
       "configuration  {}, loaded {}\n"
-      "now            {} and {}, {} at most{}\n"
+      "now            {} and {}, {}{} at most{}\n"
       "so far         {} ended; {} delivered; replies: {} refused, {} deferred\n",
       report.version, report.pid, report.worker_pid, since, format_duration(report.uptime),
       escape(report.configuration), report.loaded, many(report.sessions, "session"),
       many(report.visitors, "visitor"), many(report.most_connections, "connection"),
+      report.most_memory == 0 ? ""
+                              : fmt::format(" and {:.1f} MB of memory",
+                                            static_cast<double>(report.most_memory) / 1'000'000),
       report.slowed == 0 ? "" : fmt::format("; {} in the tarpit", report.slowed),
       many(report.ended, "session"), many(report.delivered, "message"), report.refused,
       report.deferred);

@@ -37,6 +37,7 @@ struct StatusReport {
   std::uint64_t visitors = 0;  // wait for the greeting
   std::uint64_t slowed = 0;    // sessions in the tarpit
   std::uint64_t most_connections = 0;
+  std::uint64_t most_memory = 0;  // of clients, octets; 0: any
   // Since start, of sessions that have ended.
   std::uint64_t ended = 0;
   std::uint64_t delivered = 0;
@@ -45,7 +46,8 @@ struct StatusReport {
   struct Backend {
     std::string address;
     std::string identity;
-    std::optional<bool> is_up;  // nothing: was not tried yet
+    std::optional<bool> is_up;                // nothing: was not tried yet
+    std::optional<Milliseconds> heard_ago{};  // nothing: it never answered
   };
   std::vector<Backend> backends;
   std::vector<DrainingWorker> draining{};

@@ -30,14 +30,19 @@ control::StatusReport DaemonCommands::status() {
   report.visitors = worker_.visitors();
   report.slowed = worker_.slowed();
   report.most_connections = config.limits.connections;
+  report.most_memory = to_number(config.limits.memory);
   report.ended = totals.ended;
   report.delivered = totals.delivered;
   report.refused = totals.refused;
   report.deferred = totals.deferred;
   for (const Endpoint& address : session::addresses_of(config.backend)) {
-    report.backends.push_back({address.to_string(),
-                               std::string(session::to_string(config.backend.identity)),
-                               worker_.backends().is_up(address)});
+    const auto heard_at = worker_.backends().heard_at(address);
+    report.backends.push_back(
+        {address.to_string(), std::string(session::to_string(config.backend.identity)),
+         worker_.backends().is_up(address),
+         heard_at ? std::optional(
+                        std::chrono::duration_cast<Milliseconds>(SteadyClock::now() - *heard_at))
+                  : std::nullopt});
   }
   for (control::ListReport& list : lists().lists) {
     if (!list.trouble.empty()) {

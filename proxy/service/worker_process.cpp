@@ -20,6 +20,7 @@
 #include "dns/keyed_hash.hpp"
 #include "filters/memory/memory.hpp"
 #include "proxy/control/server.hpp"
+#include "proxy/control/words.hpp"
 #include "proxy/service/background.hpp"
 #include "proxy/service/configuration.hpp"
 #include "proxy/service/daemon_commands.hpp"
@@ -219,8 +220,8 @@ class WorkerProcess {
         case State::Nothing:
           return true;
         case State::Closed:
-          logs_.daemon.error(fmt::format("the supervisor has gone: {} sessions may end, then we do",
-                                         worker_.sessions()));
+          logs_.daemon.error(fmt::format("the supervisor has gone: {} may end, then we do",
+                                         control::many(worker_.sessions(), "session")));
           close_control();
           worker_.stop_gently();
           return false;
@@ -306,8 +307,9 @@ class WorkerProcess {
   }
 
   void tell_who_is_here(std::string_view what) {
-    logs_.daemon.info(fmt::format("{}, {} sessions and {} visitors", what, worker_.sessions(),
-                                  worker_.visitors()));
+    logs_.daemon.info(fmt::format("{}, {} and {}", what,
+                                  control::many(worker_.sessions(), "session"),
+                                  control::many(worker_.visitors(), "visitor")));
   }
 
   static Message outcome_of(std::uint32_t tag, const Result<void>& outcome) {

@@ -18,6 +18,12 @@ constexpr std::size_t kReplyRead = 8192;
 // How long a client waits for another's connection to end, and how often it is looked for.
 constexpr Milliseconds kPlacePatience{5000};
 constexpr Milliseconds kPlaceLook{100};
+// How often who waits for a greeting looks whether others have found out that none comes, and when
+// it asks for a probe: a backend may be slow with one client because of that client's names.
+constexpr Milliseconds kHealthLook{1000};
+constexpr Milliseconds kSuspectAfter{5000};
+// A probe names no client, so nothing keeps a backend that works from answering it.
+constexpr Milliseconds kProbePatience{10000};
 
 }  // namespace
 
@@ -68,7 +74,11 @@ net::Awaitable<smtp::Reply> Backend::ask(const smtp::Question& question) {
         co_await send(action.bytes, deadline);
         break;
       case Kind::Read:
-        co_await receive(deadline);
+        if (action.stage == Stage::Greeting && !to_try_.empty()) {
+          co_await receive_greeting(deadline);
+        } else {
+          co_await receive(deadline);
+        }
         break;
       case Kind::Handshake:
         co_await shake_hands(deadline);
@@ -79,7 +89,9 @@ net::Awaitable<smtp::Reply> Backend::ask(const smtp::Question& question) {
         }
         if (is_new && !wait_.is_aborted() && !lacks_place_) {
           const bool is_up = dialog.is_open() || action.reply != smtp::unavailable();
-          tell_change(is_up);
+          if (!std::exchange(is_told_, false)) {
+            tell_change(is_up);
+          }
           if (!is_up && tries_next(question)) {
             break;
           }
@@ -169,7 +181,7 @@ bool Backend::tries_plaintext(const smtp::Question& question) {
   if (!dialog.has_failed_handshake() || settings_.tls != smtp::BackendTls::Opportunistic) {
     return false;
   }
-  trouble_ = dialog.trouble() + "; going on in plaintext";
+  troubles_.push_back({address_, dialog.trouble() + "; going on in plaintext"});
   smtp::ClientIdentity identity = *identity_;
   identity.tls = smtp::BackendTls::Off;
   connection_ = std::make_unique<Connection>(context_.io, std::move(identity));
@@ -188,6 +200,7 @@ bool Backend::tries_next(const smtp::Question& question) {
   if (to_try_.empty()) {
     return false;
   }
+  note_trouble();
   begin_connection(*identity_);
   connection_->dialog.ask(question);
   return true;
@@ -250,6 +263,36 @@ net::Awaitable<void> Backend::receive(TimePoint deadline) {
   }
 }
 
+net::Awaitable<void> Backend::receive_greeting(TimePoint deadline) {
+  Connection& connection = *connection_;
+  const TimePoint began = SteadyClock::now();
+  while (!read_now()) {
+    const TimePoint now = SteadyClock::now();
+    if (context_.backends.has_failed_since(address_, began)) {
+      is_told_ = true;
+      connection.dialog.on_lost("given up, since it failed another session,");
+      co_return;
+    }
+    if (now >= began + kSuspectAfter && context_.backends.suspect(address_, began) &&
+        context_.watch_backends) {
+      context_.watch_backends();
+    }
+    const TimePoint next_look = std::min(deadline, now + kHealthLook);
+    const net::Wake wake =
+        co_await wait_.ready(connection.socket, next_look, connection.reads_after_writing);
+    if (wake == net::Wake::Abort) {
+      connection.dialog.on_lost("we are stopping");
+      co_return;
+    }
+    if (wake == net::Wake::Deadline && next_look == deadline) {
+      // Slow with this client alone: that is nobody else's matter.
+      is_told_ = context_.backends.heard_at(address_) >= began;
+      connection.dialog.on_lost("timeout");
+      co_return;
+    }
+  }
+}
+
 bool Backend::read_now() {
   Connection& connection = *connection_;
   const net::Io io = connection.read_some(std::span(context_.scratch.data(), kReplyRead));
@@ -274,11 +317,17 @@ void Backend::finish_question() {
   if (dialog.has_learned() && is_current()) {
     context_.backends.learned(address_, dialog.capabilities());
   }
-  if (!dialog.trouble().empty()) {
-    trouble_ = dialog.trouble();
-  }
+  note_trouble();
   if (dialog.is_over()) {
     abort();
+  }
+}
+
+void Backend::note_trouble() {
+  const std::string& text = connection_->dialog.trouble();
+  if (text != connection_->noted) {
+    connection_->noted = text;
+    troubles_.push_back({address_, text});
   }
 }
 
@@ -286,8 +335,9 @@ void Backend::tell_change(bool is_up) {
   if (!is_current()) {
     return;
   }
-  const bool is_news = is_up ? context_.backends.worked(address_)
-                             : context_.backends.failed(address_, SteadyClock::now());
+  const TimePoint now = SteadyClock::now();
+  const bool is_news =
+      is_up ? context_.backends.worked(address_, now) : context_.backends.failed(address_, now);
   if (!is_up && context_.watch_backends) {
     context_.watch_backends();
   }
@@ -295,13 +345,27 @@ void Backend::tell_change(bool is_up) {
     return;
   }
   const std::string address = address_.to_string();
+  const std::vector<Endpoint> all = addresses_of(context_.config->backend);
   if (is_up) {
     context_.log.daemon().info(fmt::format("backend {} answers", address));
   } else {
-    context_.log.daemon().warning(fmt::format(
-        "backend {}: {}; {} until it answers", address, connection_->dialog.trouble(),
-        addresses_of(context_.config->backend).size() == 1 ? "messages get 451"
-                                                           : "the others are tried before it"));
+    context_.log.daemon().warning(
+        fmt::format("backend {}: {}; {} until it answers", address, connection_->dialog.trouble(),
+                    all.size() == 1 ? "messages get 451" : "the others are tried before it"));
+  }
+  tell_outage(all);
+}
+
+// One line for an alarm, however many backends there are.
+void Backend::tell_outage(const std::vector<Endpoint>& all) {
+  const std::optional<bool> is_outage = context_.backends.outage_news(all);
+  if (!is_outage) {
+    return;
+  }
+  if (*is_outage) {
+    context_.log.daemon().warning("no backend answers: messages get 451 until one does");
+  } else {
+    context_.log.daemon().info("a backend answers again: messages are taken");
   }
 }
 
@@ -358,11 +422,11 @@ void Backend::drop() {
   abort();
 }
 
-std::string Backend::take_trouble() {
-  return std::exchange(trouble_, {});
-}
-
 Milliseconds Backend::time_for(Stage stage) const {
+  // While one that hangs is probed, so is none of the others.
+  if (identity_->is_probe && !context_.config->backend.fallback.empty()) {
+    return std::min(kProbePatience, settings_.greeting_timeout);
+  }
   switch (stage) {
     case Stage::Greeting:
       return settings_.greeting_timeout;

@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "proxy/net/socket_wait.hpp"
@@ -56,8 +57,12 @@ class Backend {
   bool is_connected() const { return connection_ != nullptr; }
   // The one that was asked last.
   const Endpoint& address() const { return address_; }
-  // The first trouble of the newest connection, taken once; empty: none.
-  std::string take_trouble();
+  struct Trouble {
+    Endpoint address;
+    std::string text;
+  };
+  // What went wrong since this was called last, in order.
+  std::vector<Trouble> take_troubles() { return std::exchange(troubles_, {}); }
 
  private:
   struct Connection {
@@ -71,6 +76,7 @@ class Backend {
     std::unique_ptr<net::TlsStream> tls;  // goes before its socket
     bool reads_after_writing = false;     // what TLS has to do first
     smtp::ClientDialog dialog;
+    std::string noted;  // of its trouble: a dialog keeps it, and may be asked more
   };
 
   // To the next of those that may be tried.
@@ -87,6 +93,8 @@ class Backend {
   bool tries_plaintext(const smtp::Question& question);
   net::Awaitable<void> send(std::string_view bytes, TimePoint deadline);
   net::Awaitable<void> receive(TimePoint deadline);
+  // The same, while there is another backend: nothing is lost by going there.
+  net::Awaitable<void> receive_greeting(TimePoint deadline);
   // Reads what is there; false: nothing was.
   bool read_now();
   // A reload may have named other backends since the session began.
@@ -94,6 +102,8 @@ class Backend {
   void finish_question();
   void keep_early_refusal();
   void tell_change(bool is_up);
+  void tell_outage(const std::vector<Endpoint>& all);
+  void note_trouble();
   Milliseconds time_for(smtp::ClientAction::Stage stage) const;
 
   Context& context_;
@@ -102,11 +112,12 @@ class Backend {
   Endpoint address_;
   std::vector<Endpoint> to_try_;  // after address_
   Admission::Rank rank_ = Admission::Rank::Known;
-  bool lacks_place_ = false;                              // which says nothing of the backend
+  bool lacks_place_ = false;  // which says nothing of the backend
+  bool is_told_ = false;      // what went wrong says nothing new of the backend
   std::unique_ptr<const smtp::ClientIdentity> identity_;  // on the heap: most never need one
   std::unique_ptr<Connection> connection_;  // on the heap: most sessions never open one
   std::unique_ptr<const smtp::Reply> early_refusal_;
-  std::string trouble_;
+  std::vector<Trouble> troubles_;
 };
 
 }  // namespace smtpguard::session

@@ -30,11 +30,14 @@ std::vector<Endpoint> BackendHealth::order(const std::vector<Endpoint>& preferre
   return ordered;
 }
 
-bool BackendHealth::worked(const Endpoint& backend) {
+bool BackendHealth::worked(const Endpoint& backend, TimePoint now) {
   const Lock lock(mutex_);
   const bool is_news = known(backend) != true;
   State& state = states_[backend];
-  state = State{true, 0, {}, std::move(state.capabilities)};
+  State fresh;
+  fresh.heard_at = now;
+  fresh.capabilities = std::move(state.capabilities);
+  state = std::move(fresh);
   return is_news;
 }
 
@@ -42,6 +45,8 @@ bool BackendHealth::failed(const Endpoint& backend, TimePoint now) {
   const Lock lock(mutex_);
   const bool is_news = known(backend) != false;
   State& state = states_[backend];
+  state.failed_at = now;
+  state.is_suspected = false;
   if (!state.is_up && now < state.rests_until) {
     return false;  // many sessions may have found it down at the same time
   }
@@ -50,6 +55,36 @@ bool BackendHealth::failed(const Endpoint& backend, TimePoint now) {
   state.rests_until = now + std::min(rest, kLongestRest);
   ++state.failures;
   return is_news;
+}
+
+bool BackendHealth::has_failed_since(const Endpoint& backend, TimePoint since) const {
+  const Lock lock(mutex_);
+  const State* const state = find(backend);
+  return state != nullptr && state->failed_at && *state->failed_at >= since;
+}
+
+bool BackendHealth::suspect(const Endpoint& backend, TimePoint since) {
+  const Lock lock(mutex_);
+  const auto found = states_.find(backend);
+  if (found == states_.end() || (found->second.heard_at && *found->second.heard_at >= since)) {
+    return false;
+  }
+  return !std::exchange(found->second.is_suspected, true);
+}
+
+std::optional<bool> BackendHealth::outage_news(const std::vector<Endpoint>& preferred) {
+  const Lock lock(mutex_);
+  const bool is_outage =
+      std::all_of(preferred.begin(), preferred.end(),
+                  [this](const Endpoint& backend) { return known(backend) == false; });
+  return std::exchange(is_outage_told_, is_outage) == is_outage ? std::nullopt
+                                                                : std::optional(is_outage);
+}
+
+std::optional<TimePoint> BackendHealth::heard_at(const Endpoint& backend) const {
+  const Lock lock(mutex_);
+  const State* const state = find(backend);
+  return state == nullptr ? std::nullopt : state->heard_at;
 }
 
 std::optional<bool> BackendHealth::is_up(const Endpoint& backend) const {
@@ -85,7 +120,8 @@ std::optional<Endpoint> BackendHealth::due(const std::vector<Endpoint>& preferre
   const Lock lock(mutex_);
   const auto found = std::find_if(preferred.begin(), preferred.end(), [&](const Endpoint& backend) {
     const State* const state = find(backend);
-    return state == nullptr || (state->is_up ? !state->capabilities : state->rests_until <= now);
+    return state == nullptr || state->is_suspected ||
+           (state->is_up ? !state->capabilities : state->rests_until <= now);
   });
   return found == preferred.end() ? std::nullopt : std::optional(*found);
 }
@@ -94,7 +130,7 @@ bool BackendHealth::is_settled(const std::vector<Endpoint>& preferred) const {
   const Lock lock(mutex_);
   return std::all_of(preferred.begin(), preferred.end(), [this](const Endpoint& backend) {
     const State* const state = find(backend);
-    return state != nullptr && state->is_up && state->capabilities;
+    return state != nullptr && state->is_up && !state->is_suspected && state->capabilities;
   });
 }
 

@@ -24,8 +24,17 @@ class BackendHealth {
   std::vector<Endpoint> order(const std::vector<Endpoint>& preferred) const;
 
   // Both return whether that is news, which is told once.
-  bool worked(const Endpoint& backend);
+  bool worked(const Endpoint& backend, TimePoint now);
   bool failed(const Endpoint& backend, TimePoint now);
+  // Whether somebody has found that out: who waits for the same need not wait any longer.
+  bool has_failed_since(const Endpoint& backend, TimePoint since) const;
+  // A client has waited for it for long, which may be the client's fault: a probe is due, unless
+  // somebody was answered meanwhile. False: it is not, or was before.
+  bool suspect(const Endpoint& backend, TimePoint since);
+
+  // None of them answers, as opposed to the last time that this was asked; told once as well.
+  // Nothing: as before.
+  std::optional<bool> outage_news(const std::vector<Endpoint>& preferred);
 
   // What it said behind EHLO.
   void learned(const Endpoint& backend, const smtp::Capabilities& capabilities);
@@ -35,9 +44,12 @@ class BackendHealth {
 
   // Nothing: not tried yet.
   std::optional<bool> is_up(const Endpoint& backend) const;
-  // The first that is down and whose rest is over, or that was never asked what it offers.
+  // When it answered last. Nothing: never.
+  std::optional<TimePoint> heard_at(const Endpoint& backend) const;
+  // The first that is suspected, that is down and whose rest is over, or that was never asked what
+  // it offers.
   std::optional<Endpoint> due(const std::vector<Endpoint>& preferred, TimePoint now) const;
-  // All answer, and have said what they offer.
+  // All answer, have said what they offer, and nobody suspects them.
   bool is_settled(const std::vector<Endpoint>& preferred) const;
   // After a reload: what is said about others is forgotten.
   void keep(const std::vector<Endpoint>& backends);
@@ -45,8 +57,11 @@ class BackendHealth {
  private:
   struct State {
     bool is_up = true;
+    bool is_suspected = false;
     unsigned failures = 0;  // in a row
     TimePoint rests_until{};
+    std::optional<TimePoint> heard_at{};
+    std::optional<TimePoint> failed_at{};
     std::optional<smtp::Capabilities> capabilities{};
   };
   using Lock = std::lock_guard<std::mutex>;
@@ -57,6 +72,7 @@ class BackendHealth {
 
   mutable std::mutex mutex_;  // of what follows
   std::map<Endpoint, State> states_;
+  bool is_outage_told_ = false;
 };
 
 }  // namespace smtpguard::session

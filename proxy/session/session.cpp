@@ -362,14 +362,11 @@ void Session::log_reply(const smtp::Action& action) {
 }
 
 void Session::tell_backend_trouble() {
-  const std::string trouble = backend_.take_trouble();
-  if (trouble.empty()) {
-    return;
+  for (Backend::Trouble& trouble : backend_.take_troubles()) {
+    filters::BackendTrouble told{trouble.address.to_string(), std::move(trouble.text)};
+    context_.log.backend(facts_, told.address, told.text);
+    record_.backend_trouble = std::move(told);
   }
-  if (record_.backend_trouble.empty()) {
-    record_.backend_trouble = trouble;
-  }
-  context_.log.backend(facts_, record_.backend, trouble);
 }
 
 std::string Session::where() const {
@@ -378,7 +375,10 @@ std::string Session::where() const {
 }
 
 Session::Glance Session::glance() const {
-  return {facts_.client.to_string(), body_ != nullptr ? "inside a message" : where(),
+  return {facts_.client.to_string(),
+          is_slowed_         ? "in the tarpit"
+          : body_ != nullptr ? "inside a message"
+                             : where(),
           dialog_.helo(), record_.began,
           record_.message_octets + (body_ != nullptr ? body_->octets() : 0)};
 }

@@ -173,6 +173,7 @@ class Session : public boost::intrusive::list_base_hook<
   TimePoint body_began_;
   bool body_reply_is_due_ = false;
   bool is_discarded_ = false;  // and the reply is about a message that was thrown away
+  bool is_slowed_ = false;     // it waits in the tarpit
   bool is_ended_ = false;
   bool has_passed_ = false;    // some recipient may have its message
   bool is_condemned_ = false;  // and none ever will

@@ -259,6 +259,7 @@ net::Awaitable<void> Session::slow_down() {
   }
   const TimePoint end = std::min(SteadyClock::now() + config_->limits.tarpit, session_deadline_);
   bool goes_on = true;
+  is_slowed_ = true;
   while (goes_on) {
     const net::Wake wake = co_await client_.nudged(end);
     const bool is_gone =
@@ -266,6 +267,7 @@ net::Awaitable<void> Session::slow_down() {
     goes_on = !is_gone && wake != net::Wake::Deadline && !place.is_let_go() &&
               !dialog_.is_shutting_down();
   }
+  is_slowed_ = false;
   if (place.is_let_go()) {
     make_room();
   }

@@ -434,8 +434,9 @@ void SessionLog::end(const SessionFacts& facts, const SessionRecord& record, Tim
     if (!record.backend.empty()) {
       line.add("backend", record.backend);
     }
-    if (!record.backend_trouble.empty()) {
-      line.add("trouble", record.backend_trouble);
+    if (record.backend_trouble) {
+      const auto& [address, text] = *record.backend_trouble;
+      line.add("trouble", address == record.backend ? text : address + ": " + text);
     }
     if (!memory_word(facts, record).empty()) {
       line.add("memory", memory_word(facts, record));

@@ -161,10 +161,17 @@ void ClientDialog::on_unasked(std::string_view bytes) {
 }
 
 void ClientDialog::on_lost(std::string_view why) {
-  if (step_ == Step::Connect) {
-    return fail(why);
+  switch (step_) {
+    case Step::Connect:
+      return fail(why);
+    case Step::Closed:
+    case Step::Ready:
+      return fail(fmt::format("{} between two commands", why));
+    case Step::Body:
+      return fail(fmt::format("{} inside the message", why));
+    default:
+      return fail(fmt::format("{} while the answer to {} was due", why, what_was_asked()));
   }
-  fail(fmt::format("{} while the answer to {} was due", why, what_was_asked()));
 }
 
 void ClientDialog::on_reply(const Reply& reply) {
@@ -347,7 +354,10 @@ bool ClientDialog::refuse_lacking_parameter() {
     const bool needs_dsn = word == "RET" || word == "ENVID" || word == "NOTIFY" || word == "ORCPT";
     if ((is_eight_bit(parameter) && !capabilities_.eight_bit_mime) ||
         (word == "SMTPUTF8" && !capabilities_.smtp_utf8) || (needs_dsn && !capabilities_.dsn)) {
-      trouble_ = fmt::format("does not offer {} any more", word);
+      trouble_ =
+          fmt::format("does not offer {}, which the client was offered", word == "BODY" ? "8BITMIME"
+                                                                         : needs_dsn    ? "DSN"
+                                                                                        : word);
       step_ = Step::Ready;
       answer(unavailable());
       return true;
@@ -400,7 +410,7 @@ std::string_view ClientDialog::hint() const {
 }
 
 void ClientDialog::fail(std::string_view why) {
-  if (trouble_.empty()) {
+  if (!is_over_) {
     trouble_ = fmt::format("{}{}", why, hint());
   }
   const bool answer_is_due = (step_ != Step::Ready && step_ != Step::Body) || answer_.has_value();

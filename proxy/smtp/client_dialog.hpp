@@ -80,7 +80,8 @@ class ClientDialog {
   // The hello is done and nothing is wrong: questions may be asked.
   bool is_open() const { return step_ == Step::Ready; }
   bool is_over() const { return is_over_; }
-  // What went wrong first, for the log: "answered EHLO with 502 5.5.2 error". Empty: nothing.
+  // What went wrong, for the log: "answered EHLO with 502 5.5.2 error"; of what ended the
+  // connection the first. Empty: nothing.
   const std::string& trouble() const { return trouble_; }
   // The backend refused the message (4xx, 5xx) before its end, which ends the connection as well:
   // we cannot send the rest of the lines without being taken at our word.

@@ -27,7 +27,7 @@ def deliver(guard, code=250):
     """One message; the summary of its session. code 451: MAIL is answered so."""
     source = own_source()
     mark = guard.log.mark()
-    with RawClient(guard.address, source=source) as client:
+    with RawClient(guard.address, source=source, timeout=60) as client:
         client.hello()
         if code == 250:
             client.transaction(messages.simple(messages.new_id()))
@@ -80,9 +80,12 @@ def none(suite):
     guard = new_guard(suite, "none", first, second)
     summary = deliver(guard, 451)
     expect(summary["deferred"] == "1", f"{summary}")
+    guard.log.wait_for("no backend answers: messages get 451 until one does")
     second.start()
     guard.log.wait_for(f"backend {at(second.address)} answers", timeout=20)
+    guard.log.wait_for("a backend answers again")
     by(deliver(guard), second)
+    expect(len(guard.log.find("no backend answers")) == 1, "an outage is told twice")
     guard.stop()
 
 
@@ -94,6 +97,62 @@ def refusal_is_final(suite):
     deliver(guard, 550)
     asked = [session.commands for session in second.sessions if any(said.startswith(b"MAIL") for said in session.commands)]
     expect(not asked, f"the second backend was asked: {asked}")
+    guard.stop()
+
+
+def hung_first(suite):
+    """The first takes connections and says nothing any more: who waits for it asks for a probe, and all move on when that fails;
+    whoever comes then does not wait at all. The log names in each session what was passed over."""
+    first, second = ScriptedBackend().start(), ScriptedBackend().start()
+    guard = new_guard(suite, "hung", first, second)
+    for backend in (first, second):
+        guard.log.wait_for(f"backend {at(backend.address)} answers")
+    first.default = {"banner": "silent"}
+    mark = guard.log.mark()
+    began = time.monotonic()
+    summaries = []
+    clients = [threading.Thread(target=lambda: summaries.append(deliver(guard))) for _ in range(3)]
+    for client in clients:
+        client.start()
+        time.sleep(1)
+    for client in clients:
+        client.join()
+    took = time.monotonic() - began
+    expect(len(summaries) == 3 and 10 < took < 25, f"{len(summaries)} were served after {took:.1f} s")
+    for summary in summaries:
+        by(summary, second)
+        expect(summary["delivered"] == "1" and summary["trouble"].startswith(f"{at(first.address)}: given up"), f"{summary}")
+    lines = guard.log.find(f"event=backend address={at(first.address)} trouble=", mark)
+    expect(len(lines) == 3, f"{lines}")
+    told = guard.log.find(f"backend {at(first.address)}: timeout", mark)
+    expect(len(told) == 1 and "the others are tried before it" in told[0], f"{told}")
+    began = time.monotonic()
+    by(deliver(guard), second)
+    expect(time.monotonic() - began < 2, "a later client waits for a backend that hangs")
+    guard.stop()
+
+
+def slow_with_one(suite):
+    """Slow with one client, quick with the probe: nobody else is sent elsewhere, and the client gets its greeting in the end."""
+    first, second = ScriptedBackend().start(), ScriptedBackend().start()
+    guard = new_guard(suite, "slow", first, second, greeting_timeout='"9s"')
+    for backend in (first, second):
+        guard.log.wait_for(f"backend {at(backend.address)} answers")
+    probed = len(first.sessions)
+    source = own_source()
+    mark = guard.log.mark()
+    with RawClient(guard.address, source=source, timeout=30) as client:
+        first.scripts[client.local] = [{"banner": "silent"}]
+        client.hello()
+        began = time.monotonic()
+        client.ask("MAIL FROM:<a@sender.example>", 250)
+        took = time.monotonic() - began
+        client.quit()
+    expect(8 < took < 12, f"it was served after {took:.1f} s")
+    expect(len(first.sessions) == probed + 2, f"{len(first.sessions) - probed} connections instead of the client's and a probe's")
+    by(fields(guard.log.wait_for(rf"event=summary client={source}:", mark)), second)
+    by(deliver(guard), first)
+    expect(not guard.log.find(rf"backend {at(first.address)}: ", mark), "a backend that is slow with one client is called down")
     guard.stop()
 
 
@@ -180,7 +239,8 @@ def probed(suite):
 
 def main():
     suite = Suite("backends", __doc__)
-    for case in (next_one, refused_greeting, none, refusal_is_final, down_at_start, weaker_fallback, most_connections, probed):
+    for case in (next_one, refused_greeting, hung_first, slow_with_one, none, refusal_is_final, down_at_start, weaker_fallback,
+                 most_connections, probed):
         suite.case(case.__name__, case, suite, limit=60)
     suite.finish()
 

@@ -35,9 +35,9 @@ def summary_of(guard, client):
     return fields(guard.summary(client.who))
 
 
-def status(guard):
+def status(guard, command="status"):
     tool = os.path.join(os.path.dirname(guard.binary), "tools", "smtpguardctl")
-    done = subprocess.run([tool, "status", "--json", "-f", guard.configuration], capture_output=True, text=True, timeout=20)
+    done = subprocess.run([tool, command, "--json", "-f", guard.configuration], capture_output=True, text=True, timeout=20)
     return json.loads(done.stdout)
 
 
@@ -76,6 +76,8 @@ def so_many(guard):
     for client in clients[:2]:
         client.send(b"RCPT TO:<user@example.net>\r\n")
     wait_until(lambda: status(guard)["slowed"] == 2, "two in the tarpit")
+    stages = sorted(session["stage"] for session in status(guard, "sessions")["sessions"])
+    expect(stages == ["after MAIL", "in the tarpit", "in the tarpit"], stages)
     clients[2].ask("RCPT TO:<user@example.net>", 550)
     expect("slowed" not in summary_of(guard, clients[2]), "a third one")
     for client in clients[:2]:

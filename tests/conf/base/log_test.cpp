@@ -177,6 +177,13 @@ class LogPipe : public LogFile {
   Log log_;
 };
 
+TEST_F(LogPipe, SaysWhatToDoWhenNobodyReads) {
+  reader_ = Descriptor();
+  EXPECT_EQ(
+      make_file_sink(path(), false).error().text,
+      "log file " + path() + ": nobody reads this named pipe: start its reader before smtpguard");
+}
+
 TEST_F(LogPipe, StartsANewLineAfterAPartOfOne) {
   open_log(false);
   log_.info(endless_);

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "proxy/control/memory_report.hpp"
+
 namespace smtpguard::control {
 namespace {
 
@@ -21,6 +23,25 @@ TEST(StatusReport, SaysWhetherTheBackendAnswers) {
   EXPECT_THAT(json, HasSubstr(R"("identity":"xclient","state":"up")"));
   EXPECT_THAT(json, HasSubstr(R"("state":"down")"));
   EXPECT_THAT(json, HasSubstr(R"("state":"unknown")"));
+}
+
+TEST(StatusReport, SaysHowOldItsWordOnABackendIs) {
+  StatusReport report;
+  report.backends = {{"192.0.2.1:25", "xclient", true, std::chrono::minutes(187)},
+                     {"192.0.2.2:25", "none", false, Milliseconds(61'400)}};
+  const std::string text = render(report, Form::Text);
+  EXPECT_THAT(text, HasSubstr("192.0.2.1:25 (xclient) answers, last heard 3h7m ago\n"));
+  EXPECT_THAT(text, HasSubstr("192.0.2.2:25 (none) does not answer, last heard 1m1s ago\n"));
+  EXPECT_THAT(render(report, Form::Json), HasSubstr(R"("heard_seconds_ago":61.4)"));
+}
+
+TEST(StatusReport, NamesTheCeilingOfMemoryIfThereIsOne) {
+  StatusReport report;
+  report.most_connections = 1000;
+  EXPECT_THAT(render(report, Form::Text), HasSubstr("0 visitors, 1000 connections at most\n"));
+  report.most_memory = 512'000'000;
+  EXPECT_THAT(render(report, Form::Text),
+              HasSubstr("1000 connections and 512.0 MB of memory at most\n"));
 }
 
 TEST(StatusReport, NamesTheListsThatDoNotWorkAndWhatHelps) {
@@ -106,7 +127,22 @@ TEST(ListsReport, TellsOfEachListWhatItWasWorth) {
   EXPECT_THAT(text,
               testing::ContainsRegex("bl.example +works +900 +3 +0 +10 +50 +200 +20 +zen 180\n"));
   EXPECT_THAT(text, testing::EndsWith("1000 sessions since start"));
+  report.sessions = 1;
+  EXPECT_THAT(render(report, Form::Text), testing::EndsWith("1 session since start"));
   EXPECT_THAT(render(report, Form::Json), HasSubstr(R"("hits":200,"alone":20,"with":{"zen":180})"));
+}
+
+TEST(MemoryReport, SaysWhatAClientHasNotShownYet) {
+  namespace memory = filters::memory;
+  MemoryReport report;
+  report.now = memory::moment_at(2'000'000'000);
+  memory::Record record;
+  record.key = memory::Key::address(IpAddress::parse("192.0.2.9").value());
+  record.holds_until[1] = memory::moment_at(2'000'000'000);
+  report.records = {record};
+  const std::string text = render(report, Form::Text);
+  EXPECT_THAT(text, HasSubstr("waits for greeting not seen yet\n"));
+  EXPECT_THAT(text, HasSubstr("waits for replies  until 2033-05-18"));
 }
 
 TEST(SessionsReport, LetsNoClientDriveATerminal) {

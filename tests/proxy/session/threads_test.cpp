@@ -141,7 +141,7 @@ TEST(SharedByThreads, BackendHealthTellsEachChangeToOneOfThem) {
         [&](std::size_t /*number*/) { told_down += health.failed(backends[0], now) ? 1 : 0; });
     EXPECT_EQ(health.order(backends).front(), backends[1]);
     in_threads([&](std::size_t /*number*/) {
-      told_up += health.worked(backends[0]) ? 1 : 0;
+      told_up += health.worked(backends[0], now) ? 1 : 0;
       health.learned(backends[1], {});
       health.offered(backends);
       health.due(backends, now);
