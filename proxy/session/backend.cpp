@@ -189,10 +189,11 @@ bool Backend::tries_plaintext(const smtp::Question& question) {
   return true;
 }
 
-void Backend::begin_connection(const smtp::ClientIdentity& identity) {
+void Backend::begin_connection(smtp::ClientIdentity identity) {
   address_ = to_try_.front();
   to_try_.erase(to_try_.begin());
-  connection_ = std::make_unique<Connection>(context_.io, identity);
+  identity.is_proven = context_.backends.heard_at(address_).has_value();
+  connection_ = std::make_unique<Connection>(context_.io, std::move(identity));
 }
 
 // Nothing was accepted yet: whatever went wrong on the way to MAIL, another backend may do better.

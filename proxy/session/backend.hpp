@@ -80,7 +80,7 @@ class Backend {
   };
 
   // To the next of those that may be tried.
-  void begin_connection(const smtp::ClientIdentity& identity);
+  void begin_connection(smtp::ClientIdentity identity);
   // This one gives no answer, and there is another.
   bool tries_next(const smtp::Question& question);
   // Waits a little for a place among the connections that there may be.

@@ -394,7 +394,8 @@ void ClientDialog::fail_with(std::string_view why, const Reply& reply, bool fina
 }
 
 std::string_view ClientDialog::hint() const {
-  if (step_ != Step::Greeting && step_ != Step::Ehlo && step_ != Step::Helo) {
+  const bool is_early = step_ == Step::Greeting || step_ == Step::Ehlo || step_ == Step::Helo;
+  if (!is_early || identity_.is_proven) {
     return "";
   }
   switch (identity_.hand_off) {

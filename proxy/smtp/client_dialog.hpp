@@ -38,6 +38,7 @@ struct ClientIdentity {
   std::string session_id;              // PROXY v2 UNIQUE_ID
   std::optional<TlsFacts> client_tls;  // what the client speaks; PROXY v2 tells it
   BackendTls tls = BackendTls::Off;    // what we speak to the backend
+  bool is_proven = false;              // that backend has answered to such a hand-off before
 };
 
 struct ClientAction {
@@ -125,7 +126,7 @@ class ClientDialog {
   void say_hello(Step step);
   bool says_own_name(Step step) const;
   bool knows_the_client() const;
-  // What an administrator should look at first when a backend does not even greet.
+  // What an administrator should look at first when a backend has never even greeted.
   std::string_view hint() const;
   void answer(Reply reply);
   // Out of step, lost, or refused: 451 for the client, and the connection is over.

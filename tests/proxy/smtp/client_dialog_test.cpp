@@ -77,6 +77,20 @@ TEST_F(ClientDialogTest, SaysWhatTheBackendLacksAndGoesOn) {
   EXPECT_EQ(dialog_.trouble(), "connection reset by peer between two commands");
 }
 
+TEST(ClientDialog, HintsAtTheHandOffOnlyOfABackendThatHasNeverAnswered) {
+  for (const bool is_proven : {false, true}) {
+    ClientIdentity identity;
+    identity.is_proven = is_proven;
+    ClientDialog dialog(identity);
+    dialog.ask(mail("MAIL FROM:<a@example.org>"));
+    dialog.on_connected();
+    dialog.on_lost("timeout");
+    EXPECT_EQ(dialog.trouble(),
+              std::string("timeout while the answer to the connection (its 220) was due") +
+                  (is_proven ? "" : "; does it expect PROXY version 2 here? (backend.identity)"));
+  }
+}
+
 TEST_F(ClientDialogTest, TellsOfTheEndWhatCameFirst) {
   next();
   Question rset;
