@@ -10,6 +10,7 @@
 
 #include "dns/fake_resolver.hpp"
 #include "proxy/session/crash.hpp"
+#include "proxy/session/running.hpp"
 
 namespace smtpguard::session {
 
@@ -80,10 +81,9 @@ void EventLoop::post(std::function<void()> task) {
 
 void EventLoop::deal(net::Socket socket, const Endpoint& client,
                      std::shared_ptr<const ListenerSettings> listener) {
-  ++commons_.visitors;
   net::asio::post(
-      io_, [this, socket = std::move(socket), client, listener = std::move(listener)]() mutable {
-        --commons_.visitors;
+      io_, [this, socket = std::move(socket), client, listener = std::move(listener),
+            visitor = Counted(commons_.visitors), on_the_way = Counted(on_the_way_)]() mutable {
         try {
           receive(std::move(socket), client, std::move(listener));
         } catch (const std::exception& fault) {
@@ -152,6 +152,7 @@ SessionGlances EventLoop::look(std::size_t at_most) const {
 // An exception that a handler could not keep to itself must not end the sessions of all others.
 void EventLoop::run(const std::function<void()>& recover, const std::function<bool()>& may_end) {
   may_end_ = may_end;
+  has_ended_ = false;
   io_.restart();
   while (true) {
     try {
@@ -160,6 +161,9 @@ void EventLoop::run(const std::function<void()>& recover, const std::function<bo
       recover();
       io_.run();
       if (is_stopping_) {
+        has_ended_ = true;
+        io_.restart();
+        io_.poll();  // whoever asked in the last moment is answered
         return;
       }
       io_.restart();
@@ -187,6 +191,7 @@ void EventLoop::stop_now() {
   for (Session& session : sessions_) {
     session.stop_now();
   }
+  net::asio::post(io_, [this] { end_if_done(); });
 }
 
 // The wheel's timer is what would keep run() from returning.

@@ -51,7 +51,10 @@ class EventLoop {
 
   // By any thread.
   void post(std::function<void()> task);
+  bool has_ended() const { return has_ended_; }
   bool has_turned_since(TimePoint time) const { return turned_at_.load() >= time; }
+  // Clients that were dealt and not received yet are in nobody's limits but these.
+  bool has_room_on_the_way() const { return on_the_way_ < kMostOnTheWay; }
   std::size_t cached_answers() const { return cached_answers_; }
 
   // A client whose socket was accepted into this loop.
@@ -78,6 +81,8 @@ class EventLoop {
   Context& context() { return context_; }
 
  private:
+  static constexpr std::size_t kMostOnTheWay = 256;
+
   // Shows that the loop turns.
   class Pulse final : public net::DeadlineWheel::Entry {
    public:
@@ -104,6 +109,8 @@ class EventLoop {
   Workload workload_;
   std::atomic<TimePoint> turned_at_{};
   std::atomic<std::size_t> cached_answers_{0};
+  std::atomic<std::size_t> on_the_way_{0};
+  std::atomic<bool> has_ended_{false};
   Pulse pulse_{*this};
   std::function<bool()> may_end_;
   bool is_stopping_ = false;

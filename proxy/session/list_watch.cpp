@@ -257,8 +257,12 @@ void ListWatch::conclude(Watched& watched) {
 
 void ListWatch::on_answer(const std::string& zone, const dns::Answer& answer, Milliseconds took) {
   if (!is_at_home()) {
-    return loop_.post([this, zone, answer, took] { on_answer(zone, answer, took); });
+    return loop_.post([this, zone, answer, took] { note_answer(zone, answer, took); });
   }
+  note_answer(zone, answer, took);
+}
+
+void ListWatch::note_answer(const std::string& zone, const dns::Answer& answer, Milliseconds took) {
   Watched* const watched = find(zone);
   if (watched == nullptr) {
     return;
@@ -355,9 +359,14 @@ void ListWatch::mark_slow(const Watched& watched, bool is_slow) {
 
 void ListWatch::on_trouble(std::string_view label, std::string_view what) {
   if (!is_at_home()) {
-    return loop_.post(
-        [this, label = std::string(label), what = std::string(what)] { on_trouble(label, what); });
+    return loop_.post([this, label = std::string(label), what = std::string(what)] {
+      note_trouble(label, what);
+    });
   }
+  note_trouble(label, what);
+}
+
+void ListWatch::note_trouble(std::string_view label, std::string_view what) {
   const auto found = std::find_if(lists_.begin(), lists_.end(), [&](const auto& one) {
     return equals_ignoring_case(one->list.label, label);
   });

@@ -103,6 +103,8 @@ class ListWatch {
   };
 
   bool is_at_home() const { return std::this_thread::get_id() == home_; }
+  void note_answer(const std::string& zone, const dns::Answer& answer, Milliseconds took);
+  void note_trouble(std::string_view label, std::string_view what);
   Watched* find(std::string_view zone);
   void tick();
   void test(Watched& watched);

@@ -54,8 +54,11 @@ bool Listener::accept_some() {
   for (int i = 0; i < kAcceptsInARow; ++i) {
     net::asio::ip::tcp::endpoint peer;
     net::ErrorCode error;
-    EventLoop& loop = turn_.loop();
-    net::Socket socket(loop.io());
+    EventLoop* const loop = turn_.next();
+    if (loop == nullptr) {
+      return false;  // the others wait in the backlog
+    }
+    net::Socket socket(loop->io());
     acceptor_.accept(socket, peer, error);
     if (is_exhaustion(error)) {
       if (SteadyClock::now() - complained_ > kComplaintEvery) {
@@ -75,7 +78,7 @@ bool Listener::accept_some() {
     socket.native_non_blocking(true, error);
     socket.set_option(net::asio::ip::tcp::no_delay(true), error);
     turn_.pass();
-    if (!hand_over(loop, std::move(socket), net::to_endpoint(peer))) {
+    if (!hand_over(*loop, std::move(socket), net::to_endpoint(peer))) {
       return false;
     }
   }

@@ -9,6 +9,7 @@
 
 #include "proxy/net/tcp.hpp"
 #include "proxy/session/event_loop.hpp"
+#include "proxy/session/running.hpp"
 #include "proxy/session/turn.hpp"
 
 namespace smtpguard::session {
@@ -31,27 +32,10 @@ class Listener {
   void change(std::shared_ptr<const ListenerSettings> settings) { settings_ = std::move(settings); }
 
  private:
-  // Lives in the coroutine's frame, so that the flag is true even when nobody could be told of its
-  // end.
-  class Running {
-   public:
-    explicit Running(bool& flag) : flag_(&flag) { *flag_ = true; }
-    Running(Running&& other) noexcept : flag_(std::exchange(other.flag_, nullptr)) {}
-    Running& operator=(Running&&) = delete;
-    Running(const Running&) = delete;
-    Running& operator=(const Running&) = delete;
-    ~Running() {
-      if (flag_ != nullptr) {
-        *flag_ = false;
-      }
-    }
-
-   private:
-    bool* flag_;
-  };
-
+  // Running lives in the coroutine's frame, so that the flag is true even when nobody could be told
+  // of its end.
   net::Awaitable<void> accept_until_closed(Running running);
-  // Takes what is there. False: descriptors or memory have run out.
+  // Takes what is there. False: descriptors or memory have run out, or no loop keeps pace.
   bool accept_some();
   bool hand_over(EventLoop& loop, net::Socket socket, const Endpoint& client);
 

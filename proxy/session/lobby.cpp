@@ -11,6 +11,7 @@
 #include <variant>
 
 #include "proxy/session/remembering.hpp"
+#include "proxy/session/running.hpp"
 #include "proxy/smtp/proxy_header.hpp"
 
 namespace smtpguard::session {
@@ -95,6 +96,7 @@ void Lobby::wait(Held visitor, TimePoint deadline) {
 }
 
 void Lobby::on_wake(Visitor& visitor) {
+  const Counted in_hand(context_.visitors);  // until it is a session, or gone
   visitors_.erase(visitors_.iterator_to(visitor));
   --context_.visitors;
   Held held(&visitor);
@@ -189,7 +191,7 @@ void Lobby::admit(Held visitor, const Endpoint* front_end) {
   greet(std::move(visitor));
 }
 
-// When there is no room, silent strangers go first, so that the known always come in.
+// When there is no room, silent strangers of this loop go first, so that the known come in.
 std::variant<Admission::Ticket, Admission::Refusal> Lobby::find_place(Visitor& visitor) {
   const LimitSettings& limits = visitor.inquiry->config->limits;
   const IpAddress& client = visitor.inquiry->facts.client.address;

@@ -16,7 +16,13 @@ class Turn {
   explicit Turn(EventLoop& first) : loops_{&first} {}
 
   void add(EventLoop& loop) { loops_.push_back(&loop); }
-  EventLoop& loop() const { return *loops_[at_]; }
+  // The first so many alone.
+  void keep(std::size_t loops) {
+    loops_.resize(loops);
+    at_ = 0;
+  }
+  // Who has too many on the way already is passed over; null: all have.
+  EventLoop* next();
   void pass() { at_ = (at_ + 1) % loops_.size(); }
   std::size_t loops() const { return loops_.size(); }
 

@@ -7,7 +7,6 @@
 #include <chrono>
 #include <exception>
 #include <list>
-#include <system_error>
 #include <utility>
 
 #include "conf/base/log_line.hpp"
@@ -212,24 +211,20 @@ void Worker::send_away(std::size_t at_most) {
 }
 
 void Worker::learn_capabilities() {
-  if (is_stopping() || std::exchange(is_learning_, true)) {
+  if (is_stopping() || is_learning_) {
     return;
   }
-  try {
-    net::asio::co_spawn(io(), learn(), [this](const std::exception_ptr& crash) {
-      is_learning_ = false;
-      if (crash) {
-        commons_.log.crash("the probe of the backend", text_of(crash).c_str());
-      }
-      home().end_if_done();
-    });
-  } catch (...) {
-    is_learning_ = false;  // nobody would ever end it
-    throw;
-  }
+  net::asio::co_spawn(io(), learn(Running(is_learning_)), [this](const std::exception_ptr& crash) {
+    if (crash) {
+      commons_.log.crash("the probe of the backend", text_of(crash).c_str());
+    } else if (!commons_.backends.is_settled(addresses_of(config_->backend))) {
+      learn_capabilities();  // one failed in this moment
+    }
+    home().end_if_done();
+  });
 }
 
-net::Awaitable<void> Worker::learn() {
+net::Awaitable<void> Worker::learn(Running /*running*/) {
   const smtp::Question question;  // Learn
   while (!is_stopping()) {
     // A reload may name other backends meanwhile.
@@ -271,24 +266,28 @@ net::Awaitable<void> Worker::learn() {
 
 void Worker::start_threads() {
   try {
+    threads_.reserve(loops_.size());
     while (threads_.size() + 1 < loops_.size()) {
       EventLoop& loop = *loops_[threads_.size() + 1];
-      threads_.emplace_back([this, &loop] {
-        loop.run([] {}, [] { return true; });
-        home().post([this] {
-          --running_;
-          home().end_if_done();
-        });
-      });
-      ++running_;
       turn_.add(loop);
+      threads_.emplace_back([this, &loop] { run_beside(loop); });
+      ++running_;
     }
-  } catch (const std::system_error& error) {
+  } catch (const std::exception& error) {
     commons_.log.daemon().warning(
-        fmt::format("{} of {} event loops have a thread ({}): the others "
-                    "get no clients",
+        fmt::format("{} of {} event loops have a thread ({}): there are no others",
                     threads_.size() + 1, loops_.size(), error.what()));
+    loops_.resize(threads_.size() + 1);
+    turn_.keep(loops_.size());
   }
+}
+
+void Worker::run_beside(EventLoop& loop) {
+  loop.run([] {}, [] { return true; });
+  home().post([this] {
+    --running_;
+    home().end_if_done();
+  });
 }
 
 void Worker::run() {
@@ -302,9 +301,9 @@ void Worker::run() {
 
 bool Worker::turns() const {
   const TimePoint since = SteadyClock::now() - kHangs;
-  return std::all_of(loops_.begin() + 1,
-                     loops_.begin() + 1 + static_cast<std::ptrdiff_t>(threads_.size()),
-                     [&](const auto& loop) { return loop->has_turned_since(since); });
+  return std::all_of(loops_.begin() + 1, loops_.end(), [&](const auto& loop) {
+    return loop->has_ended() || loop->has_turned_since(since);
+  });
 }
 
 void Worker::look_at_sessions(std::size_t at_most, Seen done) {
@@ -314,7 +313,7 @@ void Worker::look_at_sessions(std::size_t at_most, Seen done) {
 // Of this loop, then of the next; home again with what was seen.
 void Worker::look_on(std::size_t loop, std::size_t at_most, std::shared_ptr<SessionGlances> seen,
                      Seen done) {
-  if (loop > threads_.size()) {
+  if (loop == loops_.size()) {
     std::stable_sort(seen->sessions.begin(), seen->sessions.end(),
                      [](const auto& a, const auto& b) { return a.glance.began < b.glance.began; });
     if (seen->sessions.size() > at_most) {
@@ -331,6 +330,8 @@ void Worker::look_on(std::size_t loop, std::size_t at_most, std::shared_ptr<Sess
   };
   if (loop == 0) {
     look();
+  }
+  if (loop == 0 || there.has_ended()) {
     return look_on(loop + 1, at_most, std::move(seen), std::move(done));
   }
   there.post([this, loop, at_most, look, seen = std::move(seen), done = std::move(done)] {
@@ -377,7 +378,9 @@ void Worker::end_of_patience() {
   const TimePoint now = SteadyClock::now();
   if (is_stopping_ || now >= retired_at_ + drain_time()) {
     stop_now();
-  } else if (sessions() == 0 && visitors() == 0) {
+    wheel().arm(patience_, now + kRetiredLook);  // until it has ended
+  } else if (visitors() == 0 && sessions() == 0) {
+    // Asked in this order: a visitor may become a session meanwhile, and never the other way round.
     stop_gently();
   } else {
     wheel().arm(patience_, now + kRetiredLook);  // who leaves tells nobody

@@ -22,6 +22,7 @@
 #include "proxy/session/list_watch.hpp"
 #include "proxy/session/listener.hpp"
 #include "proxy/session/memory_ceiling.hpp"
+#include "proxy/session/running.hpp"
 #include "proxy/session/turn.hpp"
 
 namespace smtpguard::session {
@@ -101,6 +102,7 @@ class Worker {
 
   EventLoop& home() { return *loops_.front(); }
   void start_threads();
+  void run_beside(EventLoop& loop);
   // In each loop: here at once, in the others soon.
   void everywhere(const std::function<void(EventLoop&)>& task);
   void look_on(std::size_t loop, std::size_t at_most, std::shared_ptr<SessionGlances> seen,
@@ -118,7 +120,7 @@ class Worker {
   // No more clients, no more questions to the backends.
   void close_doors();
   void end_of_patience();
-  net::Awaitable<void> learn();
+  net::Awaitable<void> learn(Running running);
 
   std::shared_ptr<const RuntimeConfig> config_;
   Commons commons_;

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import subprocess
+import time
 
 from support import messages
 from support.backend import ScriptedBackend
@@ -17,6 +18,7 @@ from support.supervision import rewrite
 from support.table import own_source
 
 LOOPS = 4
+HANGS = 30  # seconds without a sign of life after which the supervisor ends a worker
 MAIL = "MAIL FROM:<a@sender.example>"
 RCPT = "RCPT TO:<user@example.net>"
 
@@ -140,6 +142,41 @@ def stop_is_for_all(suite):
     expect(status == 0, f"status {status}")
 
 
+def long_drain(suite):
+    """Loops that have ended do not hang: who is inside a message in another one has all of drain_timeout for it."""
+    case = Case(suite, "long-drain", limits={"drain_timeout": '"90s"'})
+    clients, _ = case.crowd(LOOPS)
+    busy = clients[1]
+    for command, code in (("EHLO client.example", 250), (MAIL, 250), (RCPT, 250), ("DATA", 354)):
+        busy.ask(command, code)
+    case.guard.process.send_signal(signal.SIGTERM)
+    case.guard.log.wait_for("event=summary.* how=shutdown")
+    listed = case.ctl("sessions")
+    expect("inside a message" in listed, f"asked while stopping: {listed}")
+    time.sleep(HANGS + 7)
+    busy.send(b"Subject: late\r\n\r\nlate\r\n.\r\n")
+    expect(busy.reply().code == 250, f"the message was not taken: {busy.transcript[-1:]}")
+    close_all(clients)
+    status = case.guard.process.wait(20)
+    expect(status == 0, f"status {status}")
+
+
+def upgrade_ends_when_nobody_is_here(suite):
+    """A worker that retires ends with its last session, whichever loop has that."""
+    case = Case(suite, "upgrade")
+    case.guard.log.wait_for(r"worker \d+ is ready")
+    old = case.guard.worker
+    clients, _ = case.crowd(2 * LOOPS)
+    expect("upgrade" in case.ctl("upgrade"), "no upgrade")
+    wait_until(lambda: len(case.guard.workers()) == 2, "there are two workers")
+    for client in clients:
+        client.ask("EHLO client.example", 250)
+        client.ask(MAIL, 250)
+        client.ask("QUIT", 221)
+    wait_until(lambda: old not in case.guard.workers(), "the old worker has ended", 15)
+    case.guard.stop()
+
+
 def backend_trouble_is_told_once(suite):
     """Sessions of all loops find the backend down: one line, and another when it is back."""
     case = Case(suite, "trouble")
@@ -160,8 +197,8 @@ def backend_trouble_is_told_once(suite):
 def main():
     suite = Suite("event_loops", __doc__)
     for case in (threads, one_for_all, reload_reaches_all, each_carries_mail, stop_is_for_all,
-                 backend_trouble_is_told_once):
-        suite.case(case.__name__, case, suite)
+                 upgrade_ends_when_nobody_is_here, backend_trouble_is_told_once, long_drain):
+        suite.case(case.__name__, case, suite, limit=80)
     suite.finish()
 
 

@@ -12,7 +12,7 @@ import time
 from support import maxmind
 from support.backend import ScriptedBackend
 from support.guard import Guard, fields, free_port
-from support.harness import Suite, expect
+from support.harness import SLOWNESS, Skip, Suite, expect
 from support.smtp_client import RawClient
 
 # friend.net mails from its own network, its MX and those of its provider; two are left out. The others are in trouble.
@@ -140,6 +140,8 @@ def reload(guard, status=0):
 
 def many_networks(guard, table, folder):
     """A file of two hundred thousand: how long the reload takes is told; sessions are answered as before."""
+    if SLOWNESS > 1:
+        raise Skip("such a build reads this longer than smtpguardctl waits")
     with open(os.path.join(folder, "drop.txt"), "w") as file:
         file.write("198.18.1.0/24 ; SBL434604\n")
         file.writelines(f"{n >> 16 & 255}.{n >> 8 & 255}.{n & 255}.128/25 ; SBL{n}\n" for n in range(200_000))
