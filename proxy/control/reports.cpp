@@ -83,6 +83,8 @@ json::object to_json(const StatusReport& report) {
           {"draining", to_json(report.draining)},
           {"configuration", escape(report.configuration)},
           {"loaded", report.loaded},
+          {"worker_since", report.worker_since},
+          {"event_loops", report.event_loops},
           {"sessions", report.sessions},
           {"visitors", report.visitors},
           {"slowed", report.slowed},
@@ -104,19 +106,20 @@ std::string to_text(const StatusReport& report) {
                                 : fmt::format("{} since {}, started {}", report.state,
                                               report.stopping_since, report.started);
   std::string text = fmt::format(
-      "smtpguard {}, pid {}, worker {}, {} ({})\n"
+      "smtpguard {}, pid {}, worker {} with {}, {} ({})\n"
       "configuration  {}, loaded {}\n"
       "now            {} and {}, {}{} at most{}\n"
-      "so far         {} ended; {} delivered; replies: {} refused, {} deferred\n",
-      report.version, report.pid, report.worker_pid, since, format_duration(report.uptime),
-      escape(report.configuration), report.loaded, many(report.sessions, "session"),
-      many(report.visitors, "visitor"), many(report.most_connections, "connection"),
+      "so far         {} ended since {}; {} delivered; replies: {} refused, {} deferred\n",
+      report.version, report.pid, report.worker_pid, many(report.event_loops, "event loop"), since,
+      format_duration(report.uptime), escape(report.configuration), report.loaded,
+      many(report.sessions, "session"), many(report.visitors, "visitor"),
+      many(report.most_connections, "connection"),
       report.most_memory == 0 ? ""
                               : fmt::format(" and {:.1f} MB of memory",
                                             static_cast<double>(report.most_memory) / 1'000'000),
       report.slowed == 0 ? "" : fmt::format("; {} in the tarpit", report.slowed),
-      many(report.ended, "session"), many(report.delivered, "message"), report.refused,
-      report.deferred);
+      many(report.ended, "session"), report.worker_since, many(report.delivered, "message"),
+      report.refused, report.deferred);
   for (const DrainingWorker& worker : report.draining) {
     text += fmt::format("draining       worker {}: {} left, for {} at most\n", worker.pid,
                         many(worker.sessions, "session"), format_duration(worker.time_left));

@@ -28,6 +28,8 @@ struct StatusReport {
   std::string state;      // "running", "draining"
   std::uint64_t pid = 0;  // of the supervisor: what kill(1) takes
   std::uint64_t worker_pid = 0;
+  std::string worker_since;  // UTC; what is counted begins anew with each worker
+  std::uint64_t event_loops = 1;
   Milliseconds uptime{};
   std::string started;         // UTC
   std::string stopping_since;  // UTC; empty: it is not stopping
@@ -53,7 +55,7 @@ struct StatusReport {
   std::vector<DrainingWorker> draining{};
   std::vector<ListReport> lists_in_trouble{};
   std::uint64_t log_lines_lost = 0;
-  std::uint64_t crashes = 0;
+  std::uint64_t crashes = 0;  // of sessions in this worker, and of workers before it
 };
 
 struct SessionReport {

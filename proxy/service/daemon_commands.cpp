@@ -20,6 +20,8 @@ control::StatusReport DaemonCommands::status() {
   report.state = worker_.is_stopping() ? "stopping" : "running";
   report.pid = facts_.pid;
   report.worker_pid = static_cast<std::uint64_t>(::getpid());
+  report.worker_since = worker_since_;
+  report.event_loops = worker_.loops();
   report.uptime = std::chrono::duration_cast<Milliseconds>(SteadyClock::now() - facts_.began);
   report.started = facts_.started;
   report.stopping_since = stopping_since_;
@@ -50,7 +52,7 @@ control::StatusReport DaemonCommands::status() {
     }
   }
   report.log_lines_lost = text_.dropped() + json_.dropped();
-  report.crashes = log_.crashes();
+  report.crashes = facts_.crashes + log_.crashes();
   return report;
 }
 

@@ -27,6 +27,7 @@ class DaemonCommands final : public control::Commands {
     std::string started;        // UTC
     std::string loaded;         // UTC
     TimePoint began = SteadyClock::now();
+    std::uint64_t crashes = 0;  // of workers before this one
   };
 
   // All outlive this.
@@ -73,6 +74,7 @@ class DaemonCommands final : public control::Commands {
   std::vector<control::DrainingWorker> draining_;
   TimePoint draining_known_at_{};
   Orders orders_;
+  const std::string worker_since_ = utc_timestamp();
 };
 
 }  // namespace smtpguard::service

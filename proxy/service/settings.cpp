@@ -1,9 +1,11 @@
 #include "proxy/service/settings.hpp"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <thread>
 #include <utility>
 
 #include "conf/base/escape.hpp"
@@ -32,6 +34,19 @@ std::string read_hostname(conf::Reader& root) {
   }
   root.note("hostname", '"' + escape(name) + '"', '"' + escape(name) + '"');
   return name;
+}
+
+std::size_t read_event_loops(conf::Reader& root) {
+  std::size_t loops = 1;
+  root.integer("event_loops", loops, kEventLoops);
+  const std::size_t processors = std::thread::hardware_concurrency();  // 0: not known
+  if (processors != 0 && loops > processors) {
+    root.warning("event_loops",
+                 fmt::format("more than the {} processors of this machine: the loops wait for each "
+                             "other",
+                             processors));
+  }
+  return loops;
 }
 
 // What the same sections say of verdicts belongs to the rulebook.
@@ -128,7 +143,7 @@ LoadedSettings read_settings(const conf::Document& document, conf::FileSource& f
   conf::Reader root = reading.root();
 
   settings.runtime.hostname = read_hostname(root);
-  root.integer("event_loops", settings.fixed.event_loops, kEventLoops);
+  settings.fixed.event_loops = read_event_loops(root);
   settings.runtime.rules = filters::read_rulebook(root, settings.runtime.hostname);
   const filters::PolicySet& policies = settings.runtime.rules.policies;
   read_greetings(root, policies, settings.runtime);

@@ -151,6 +151,7 @@ class Supervisor {
   TimePoint began_ = SteadyClock::now();
   TimePoint tended_{};
   std::list<Worker> workers_;
+  std::uint64_t crashes_ = 0;  // of workers
   RestartDelay restart_delay_;
   std::optional<TimePoint> restart_at_;
   std::optional<Reload> reload_;

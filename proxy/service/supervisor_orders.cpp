@@ -134,11 +134,14 @@ void Supervisor::take_over_reload() {
   sockets_.listeners.merge(done.fresh);
   sockets_.keep_only(configuration_.settings.fixed.listeners);
   announce();
-  if (!sealed.empty()) {
-    daemon().warning(sealed + ": changes take effect with smtpguardctl upgrade or a restart");
-  }
   notify_service_manager("READY=1");
   std::string text = "reloaded " + line_.file;
+  if (!sealed.empty()) {
+    const std::string later =
+        sealed + ": changes take effect with smtpguardctl upgrade or a restart";
+    daemon().warning(later);
+    text += "\nwarning: " + later;
+  }
   for (const std::string& warning : configuration_.settings.warnings) {
     text += "\nwarning: " + warning;
   }

@@ -82,7 +82,8 @@ void Supervisor::start_worker() {
                        *privileges_,
                        static_cast<std::uint64_t>(parent),
                        started_,
-                       began_};
+                       began_,
+                       crashes_};
     return;
   }
   Worker& worker = workers_.emplace_back();
@@ -212,6 +213,7 @@ void Supervisor::on_exit(std::list<Worker>::iterator place, int status) {
     }
     daemon().error(fmt::format("worker {} {} after {}{}", worker.pid, how_ended(status),
                                format_duration(lived), why));
+    ++crashes_;
     name_lost_sessions(worker);
   }
   if (is_stopping_) {

@@ -139,7 +139,8 @@ class WorkerProcess {
         worker_({session_log_, &memory_, &ledger}, adapt(settings.runtime), settings.fixed.dns,
                 event_loops_),
         commands_(worker_, memory_, session_log_, logs.text, logs.json,
-                  {seed.line.file, seed.supervisor, seed.started, utc_timestamp(), seed.began},
+                  {seed.line.file, seed.supervisor, seed.started, utc_timestamp(), seed.began,
+                   seed.crashes},
                   [this](control::Command order, const control::Commands::Done& done) {
                     pass_on(order, done);
                   }),

@@ -26,6 +26,7 @@ struct WorkerSeed {
   std::uint64_t supervisor = 0;  // pid
   std::string started;           // the daemon, UTC
   TimePoint began;               // the same
+  std::uint64_t crashes = 0;     // of workers before this one
 };
 
 int run_worker(WorkerSeed seed);

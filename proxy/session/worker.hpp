@@ -80,6 +80,7 @@ class Worker {
   bool turns() const;
   const BackendHealth& backends() const { return commons_.backends; }
   const ListWatch& lists() const { return list_watch_; }
+  std::size_t loops() const { return loops_.size(); }
   std::size_t slowed() const { return commons_.slowed; }
   std::size_t visitors() const { return commons_.visitors; }
   std::size_t sessions() const { return commons_.sessions; }

@@ -106,6 +106,10 @@ def reload_reaches_all(suite):
     for client in old:
         expect("mx.example.net" in client.ask("EHLO client.example", 250).text, "an old session changed its name")
     close_all(old + new)
+    rewrite(case.guard, r'^event_loops = .*', 'event_loops = 2')
+    said = case.ctl("reload")
+    expect("event_loops: changes take effect with" in said, f"the reload says: {said}")
+    expect(f"with {LOOPS} event loops" in case.ctl("status"), f"status: {case.ctl('status')}")
     case.guard.stop()
 
 

@@ -148,6 +148,7 @@ def crash(bench):
     expect(guard.worker != first, "it is the same worker")
     print(f"crash: served again after {took * 1000:.0f} ms", file=open(os.path.join(bench.suite.work, "figures.txt"), "a"))
     expect(took < 3, f"served again after {took:.1f} s")
+    expect("1 crash" in bench.must(guard, "status"), "status does not tell of the crash")
     # Again and again: it takes longer each time.
     for delay in (r"in 250ms", r"in 500ms"):
         mark = guard.log.mark()

@@ -35,6 +35,18 @@ TEST(StatusReport, SaysHowOldItsWordOnABackendIs) {
   EXPECT_THAT(render(report, Form::Json), HasSubstr(R"("heard_seconds_ago":61.4)"));
 }
 
+TEST(StatusReport, SaysHowManyLoopsAWorkerHasAndSinceWhenItCounts) {
+  StatusReport report;
+  report.worker_pid = 12;
+  report.event_loops = 4;
+  report.worker_since = "2026-11-29T00:00:00.000Z";
+  report.ended = 3;
+  const std::string text = render(report, Form::Text);
+  EXPECT_THAT(text, HasSubstr(", worker 12 with 4 event loops, "));
+  EXPECT_THAT(text, HasSubstr("3 sessions ended since 2026-11-29T00:00:00.000Z; "));
+  EXPECT_THAT(render(report, Form::Json), HasSubstr(R"("event_loops":4)"));
+}
+
 TEST(StatusReport, NamesTheCeilingOfMemoryIfThereIsOne) {
   StatusReport report;
   report.most_connections = 1000;
@@ -91,7 +103,7 @@ TEST(StatusReport, CountsAsPeopleDo) {
   report.crashes = 1;
   const std::string text = render(report, Form::Text);
   EXPECT_THAT(text, HasSubstr("1 session and 2 visitors, 0 connections at most\n"));
-  EXPECT_THAT(text, HasSubstr("1 session ended; 0 messages delivered; "));
+  EXPECT_THAT(text, HasSubstr("1 session ended since "));
   EXPECT_THAT(text, HasSubstr("0 log lines lost, 1 crash"));
   report.slowed = 3;
   EXPECT_THAT(render(report, Form::Text), HasSubstr(" at most; 3 in the tarpit\n"));
