@@ -99,7 +99,7 @@ class Smtpguard(Peer):
     name = "smtpguard"
 
     def __init__(self, bench, greet_delay="0s", teaser=True, dns_delay=0, name="smtpguard", lists=LISTS, connections=19_500,
-                 event_loops=1):
+                 event_loops=1, cache_entries=20_000):
         super().__init__(bench)
         self.name = name
         self.folder = bench.folder(name)
@@ -125,6 +125,7 @@ allow = ["203.0.113.0/24"]
 enabled = false
 [dns]
 servers = ["127.0.0.1:{port}"]
+cache_entries = {cache_entries}
 {zones}[limits]
 connections = {connections}
 connections_per_address = 19000
