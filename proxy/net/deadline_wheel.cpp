@@ -7,10 +7,14 @@
 namespace smtpguard::net {
 
 namespace {
-constexpr Milliseconds kTick{250};
+// Of a thousand visitors a second twenty are due together, and served in a few milliseconds: with
+// ticks of 250 ms good sessions took 48 ms beside them instead of 2, with 50 ms 16.
+constexpr Milliseconds kTick{20};
 // Deadlines that come before everybody else has had a turn of the loop.
 constexpr std::int64_t kInARow = 8;
-constexpr std::int64_t kHurry = 8;  // for each tick that we are behind so many times as many more
+// For each quarter of a second that we are behind so many times as many more.
+constexpr Milliseconds kBehind{250};
+constexpr std::int64_t kHurry = 8;
 }  // namespace
 
 DeadlineWheel::DeadlineWheel(asio::io_context& io)
@@ -58,14 +62,14 @@ void DeadlineWheel::recover() {
   }
 }
 
-// A few at a time: of a thousand visitors a second the deadlines of a tick are hundreds, and those
-// who are served must not wait for all of them.
+// A few at a time: of a storm the deadlines of a tick are hundreds, and those who are served must
+// not wait for all of them.
 void DeadlineWheel::tick() {
   const TimePoint now = SteadyClock::now();
-  // An idle wheel goes on ticking four times a second; that is cheaper than counting its entries.
-  // Ticks that were reached before an earlier one was over: the more, the more come at once.
-  const auto reached = (now - origin_) / kTick + 1 - static_cast<std::int64_t>(next_tick_);
-  const auto late = due_.empty() ? 0 : std::max<std::int64_t>(0, reached);
+  // An idle wheel goes on ticking fifty times a second; that is cheaper than counting its entries.
+  // What is due since long hurries: the longer, the more come at once.
+  const TimePoint due_since = origin_ + kTick * (static_cast<std::int64_t>(next_tick_) - 1);
+  const auto late = due_.empty() ? 0 : std::max<std::int64_t>(0, (now - due_since) / kBehind);
   const auto in_a_row = kInARow * (1 + kHurry * late);
   for (std::int64_t rung = 0; rung < in_a_row;) {
     if (due_.empty()) {

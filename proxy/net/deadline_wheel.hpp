@@ -1,6 +1,6 @@
 // DeadlineWheel — all deadlines of one event loop behind one timer.
-// Owns: the timer and 2,048 slots of 250 ms.   Called by: SocketWait, Lobby; one per worker.
-// Fails: never. A deadline comes at its time or up to 250 ms later, never before.
+// Owns: the timer and 2,048 slots of 20 ms.   Called by: SocketWait, Lobby; one per event loop.
+// Fails: never. A deadline comes at its time or up to 20 ms later, never before.
 // Arming and disarming are a few pointer writes; a timer object per session would cost more than
 // the session. An entry that is destroyed leaves the wheel by itself, so it cannot be called later.
 #pragma once

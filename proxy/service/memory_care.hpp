@@ -21,8 +21,8 @@ class MemoryCare final : private net::DeadlineWheel::Entry {
   }
 
  private:
-  // The next tick of the wheel: what is lost when the process is killed is never older.
-  void arm() { wheel_.arm(*this, SteadyClock::now()); }
+  // What is lost when the process is killed is hardly older.
+  void arm() { wheel_.arm(*this, SteadyClock::now() + std::chrono::milliseconds(200)); }
   void on_deadline() noexcept override {
     arm();
     try {
