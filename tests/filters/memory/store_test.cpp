@@ -229,7 +229,7 @@ TEST_F(StoreTest, AFileThatIsDamagedMeanwhileIsWrittenAnew) {
   for (std::uint32_t number = 10'000; number < 11'000; ++number) {
     kept.memory.learn({host(number), ""}, good(), wall_now());
   }
-  ASSERT_TRUE(kept.tick_until([&] { return kept.says("works again"); }));
+  ASSERT_TRUE(kept.tick_until([&] { return kept.memory.store()->is_working(); }));
   // What was handed over in between is asked of the memory again, in one of the next ticks.
   int ticks = 0;
   ASSERT_TRUE(kept.tick_until([&] { return ++ticks == 50; }));
